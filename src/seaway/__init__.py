@@ -1,0 +1,3 @@
+"""Seaway: an open collaboration edge. Rooms and their order: see docs/architecture.md."""
+
+__version__ = "0.1.0"
