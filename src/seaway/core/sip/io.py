@@ -1,0 +1,76 @@
+"""What goes in and out of the SIP cores: flows, hops, outputs. Frozen values, no I/O.
+
+Inputs are methods of the core (`receive(data, flow, now)`, `flow_closed(flow, now)`, `send_failed(...)`,
+`handle_timeout(now)`); after each the owner drains `next_output()` until it is `None` and asks `next_deadline()`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Address", "CloseFlow", "Flow", "Hop", "Output", "Send", "SendTo", "TransportName"]
+
+Address = tuple[str, int]
+"""`(host, port)`: host is an IPv4 or IPv6 literal without brackets."""
+
+TransportName = Literal["udp", "tcp", "tls"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Flow:
+    """A way back to one peer: a connected stream, or a local UDP socket plus the peer's address.
+
+    The runtime makes one object per flow and passes the same object each time, so identity is equality.
+    """
+
+    id: int  # unique in this process, never reused
+    transport: TransportName
+    local: Address  # address our side is bound to
+    remote: Address  # source address of the peer
+    nic: str  # "inner" | "outer"
+    row: str  # catalog row whose socket this is ("T11-07")
+    zone: str | None = None  # traversal server zone whose port it came in on / traversal client zone it was dialled for
+    peer_names: tuple[str, ...] = ()  # DNS names of the verified peer certificate; () when none was presented
+
+    @property
+    def reliable(self) -> bool:
+        return self.transport != "udp"
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """Where to send a message when no flow is known yet. The runtime resolves, picks the row, dials or reuses."""
+
+    transport: TransportName
+    host: str  # IP literal or DNS name
+    port: int
+    nic: str
+    verify_name: str | None = None  # name the TLS certificate must carry; None with plain transports
+    zone: str | None = None  # set when this is the link of a traversal client zone
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Octets for a flow. For UDP one datagram; for streams one whole message."""
+
+    flow: Flow
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SendTo:
+    """Octets for a hop without a flow. `token` comes back in `sent_on(token, flow, now)` or `send_failed(token, ...)`."""
+
+    hop: Hop
+    data: bytes
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class CloseFlow:
+    flow: Flow
+    reason: str
+
+
+Output = Send | SendTo | CloseFlow
