@@ -1,0 +1,274 @@
+"""SIP messages: octets to `Request` or `Response` and back (RFC 3261 §7).
+
+Lazy: the header section is cut into lines and names, values are not parsed. Unknown headers and bodies come out octet
+for octet as they went in, since a message is edited by exchanging whole lines. This file is on the hot path of every
+call: it is written to do little per line, and so that Cython can compile it as it stands.
+
+Neighbours: `headers.py` (names), `framing.py` (messages out of a byte stream), `uri.py`, `via.py`... (values).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seaway.wire.digits import parse_digits
+from seaway.wire.errors import WireError
+from seaway.wire.sip.errors import SipError
+from seaway.wire.sip.headers import KNOWN, REQUIRED, SINGLE, canonical_name
+
+__all__ = ["DEFAULT_LIMITS", "Limits", "Message", "Request", "Response", "parse", "parse_lenient"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    head: int = 32_768  # octets of start line and headers
+    body: int = 65_536  # octets
+    headers: int = 128  # lines (R28)
+
+
+DEFAULT_LIMITS = Limits()
+_VERSION = b"SIP/2.0"
+_MAX_CSEQ = 2**31 - 1
+_METHODS = frozenset(
+    b"INVITE ACK BYE CANCEL OPTIONS REGISTER PRACK SUBSCRIBE NOTIFY PUBLISH INFO REFER MESSAGE UPDATE".split()
+)
+
+
+class Message:
+    """What requests and responses share: header lines with their canonical names, in order, and the body.
+
+    `names[i]` is the canonical name of `lines[i]`; `lines[i]` is the raw line without CRLF (a folded line keeps its
+    folds). Edit with `insert`, `replace`, `remove`; both lists stay parallel.
+    """
+
+    __slots__ = ("body", "lines", "names")
+
+    names: list[bytes]
+    lines: list[bytes]
+    body: bytes
+
+    def __init__(self, names: list[bytes], lines: list[bytes], body: bytes) -> None:
+        self.names = names
+        self.lines = lines
+        self.body = body
+
+    def start_line(self) -> bytes:
+        raise NotImplementedError
+
+    def value(self, index: int) -> bytes:
+        """The value of line `index`: without name, colon and outer white space; folds become single spaces."""
+        value = self.lines[index].partition(b":")[2]
+        if b"\r\n" in value:
+            value = b" ".join(part.strip(b" \t") for part in value.split(b"\r\n"))
+        return value.strip(b" \t")
+
+    def get(self, name: bytes) -> bytes | None:
+        """The first value of `name` (canonical), or `None`."""
+        try:
+            return self.value(self.names.index(name))
+        except ValueError:
+            return None
+
+    def require(self, name: bytes) -> bytes:
+        """The first value of `name`; raises `SipError` (400) when it is missing."""
+        value = self.get(name)
+        if value is None:
+            raise SipError(f"header {name.decode()} is missing", section="RFC 3261 §8.1.1")
+        return value
+
+    def all(self, name: bytes) -> list[bytes]:
+        """All values of `name`, one per line, top first; commas inside a line are not split."""
+        return [self.value(i) for i, each in enumerate(self.names) if each == name]
+
+    def insert(self, index: int, name: bytes, line: bytes) -> None:
+        """Put the raw `line` (`b"Via: ..."`) with canonical `name` before line `index`."""
+        self.names.insert(index, name)
+        self.lines.insert(index, line)
+
+    def remove(self, name: bytes) -> int:
+        """Remove every line of `name`; returns how many there were."""
+        count = self.names.count(name)
+        if count:
+            kept = [i for i, each in enumerate(self.names) if each != name]
+            self.lines = [self.lines[i] for i in kept]
+            self.names = [self.names[i] for i in kept]
+        return count
+
+    def set_body(self, body: bytes, content_type: bytes | None = None) -> None:
+        """Exchange the body and make Content-Length (and Content-Type, when given) fit."""
+        self.body = body
+        self.remove(b"content-length")
+        if content_type is not None:
+            self.remove(b"content-type")
+            self.insert(len(self.names), b"content-type", b"Content-Type: " + content_type)
+        self.insert(len(self.names), b"content-length", b"Content-Length: %d" % len(body))
+
+    def serialise(self) -> bytes:
+        """The message as octets. Content-Length is not touched: `set_body` keeps it true."""
+        return b"\r\n".join([self.start_line(), *self.lines, b"", self.body])
+
+
+class Request(Message):
+    """A SIP request. `uri` is the raw Request-URI."""
+
+    __slots__ = ("method", "uri")
+
+    def __init__(self, method: bytes, uri: bytes, names: list[bytes], lines: list[bytes], body: bytes) -> None:
+        self.method = method
+        self.uri = uri
+        self.names = names
+        self.lines = lines
+        self.body = body
+
+    def start_line(self) -> bytes:
+        return b"%b %b SIP/2.0" % (self.method, self.uri)
+
+    def copy(self) -> Request:
+        """An independent copy to edit; the octets are shared."""
+        return Request(self.method, self.uri, self.names.copy(), self.lines.copy(), self.body)
+
+
+class Response(Message):
+    """A SIP response; `status` 100 to 699, `reason` raw."""
+
+    __slots__ = ("reason", "status")
+
+    def __init__(self, status: int, reason: bytes, names: list[bytes], lines: list[bytes], body: bytes) -> None:
+        self.status = status
+        self.reason = reason
+        self.names = names
+        self.lines = lines
+        self.body = body
+
+    def start_line(self) -> bytes:
+        return b"SIP/2.0 %d %b" % (self.status, self.reason)
+
+
+def parse(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Request | Response:
+    """One whole message: a datagram, or what `StreamFramer` cut out of a stream.
+
+    Octets after Content-Length are dropped (RFC 3261 §18.3); a body shorter than Content-Length is refused. Raises
+    `SipError` with the status to answer.
+    """
+    message = _cut(data, limits)
+    names = message.names
+    unique = set(names)
+    if not unique >= REQUIRED:
+        missing = sorted(name.decode() for name in REQUIRED - unique)
+        raise SipError(f"missing header: {', '.join(missing)}", section="RFC 3261 §8.1.1")
+    if len(unique) != len(names):
+        for name in SINGLE & unique:
+            if names.count(name) > 1:
+                raise SipError(f"header {name.decode()} occurs twice", section="RFC 3261 §7.3.1")
+    if b"content-length" in unique:
+        _trim_body(message, limits)
+    elif len(message.body) > limits.body:
+        raise SipError("body is too large", status=413, section="RFC 3261 §21.4.11")
+    number, _, method = message.value(names.index(b"cseq")).replace(b"\t", b" ").partition(b" ")
+    try:
+        parse_digits(number, maximum=_MAX_CSEQ)
+    except WireError as error:
+        raise SipError(f"CSeq: {error.what}", section="RFC 3261 §8.1.1.5") from None
+    if isinstance(message, Request) and method != message.method and method.strip(b" ") != message.method:
+        raise SipError("CSeq names another method than the request line", section="RFC 3261 §8.1.1.5")
+    return message
+
+
+def parse_lenient(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Request | Response:
+    """Start line and header lines only, for answering a message that `parse` refused. Raises `SipError`."""
+    return _cut(data, limits)
+
+
+def _cut(data: bytes, limits: Limits) -> Request | Response:
+    """Cut a message into start line, header lines with names, and body."""
+    end = data.find(b"\r\n\r\n")
+    if end < 0:
+        raise SipError("header section has no end", section="RFC 3261 §7")
+    if end > limits.head:
+        raise SipError(f"header section is longer than {limits.head} octets", status=513, section="RFC 3261 §21.5.7")
+    head = data[:end]
+    lines = head.split(b"\r\n")
+    breaks = len(lines) - 1
+    if head.count(b"\n") != breaks or head.count(b"\r") != breaks:
+        raise SipError("bare CR or LF in the header section", section="RFC 3261 §7.3.1")
+    if breaks > limits.headers:
+        raise SipError(f"more than {limits.headers} header lines", section="RFC 3261 §7.3")
+    start = lines.pop(0)
+    if b"\r\n " in head or b"\r\n\t" in head:
+        lines = _unfold(lines)
+    names: list[bytes] = []
+    known = KNOWN.get
+    for line in lines:
+        name, colon, _ = line.partition(b":")
+        canonical = known(name)
+        if canonical is None:
+            if not colon:
+                raise SipError("header line without a colon", section="RFC 3261 §7.3.1")
+            canonical = canonical_name(name)
+        elif not colon:
+            raise SipError("header line without a colon", section="RFC 3261 §7.3.1")
+        names.append(canonical)
+    return _start(start, names, lines, data[end + 4 :])
+
+
+def _start(start: bytes, names: list[bytes], lines: list[bytes], body: bytes) -> Request | Response:
+    """RFC 3261 §7.1 and §7.2: exactly one SP between the parts."""
+    if start.startswith(b"SIP/"):
+        version, _, rest = start.partition(b" ")
+        code, space, reason = rest.partition(b" ")
+        if version != _VERSION:
+            raise SipError("version is not SIP/2.0", status=505, section="RFC 3261 §7.1")
+        if len(code) != 3 or not code.isdigit() or not space or not b"100" <= code <= b"699":
+            raise SipError("no status code", section="RFC 3261 §7.2")
+        return Response(parse_digits(code, maximum=699), reason, names, lines, body)
+    parts = start.split(b" ")
+    if len(parts) != 3:
+        raise SipError("request line has not three parts", section="RFC 3261 §7.1")
+    method, uri, version = parts
+    if version != _VERSION and version.upper() != _VERSION:
+        if version.upper().startswith(b"SIP/"):
+            raise SipError("version is not SIP/2.0", status=505, section="RFC 3261 §7.1")
+        raise SipError("no SIP request line", section="RFC 3261 §7.1")
+    if method not in _METHODS:
+        _check_method(method)
+    if not uri:
+        raise SipError("empty Request-URI", section="RFC 3261 §7.1")
+    return Request(method, uri, names, lines, body)
+
+
+def _check_method(method: bytes) -> None:
+    if not 0 < len(method) <= 64 or method.translate(None, _TOKEN_OCTETS):
+        raise SipError("method is no token", section="RFC 3261 §25.1")
+
+
+_TOKEN_OCTETS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.!%*_+`'~"
+
+
+def _unfold(lines: list[bytes]) -> list[bytes]:
+    """Join continuation lines to the line they belong to; the octets stay (RFC 3261 §7.3.1)."""
+    joined: list[bytes] = []
+    for line in lines:
+        if line[:1] in (b" ", b"\t"):
+            if not joined:
+                raise SipError("the first header line is a continuation", section="RFC 3261 §7.3.1")
+            joined[-1] += b"\r\n" + line
+        else:
+            joined.append(line)
+    return joined
+
+
+def _trim_body(message: Message, limits: Limits) -> None:
+    text = message.value(message.names.index(b"content-length"))
+    if len(text) > 7:
+        raise SipError("Content-Length has more than seven digits", status=413, section="RFC 3261 §20.14")
+    try:
+        length = parse_digits(text, maximum=9_999_999)
+    except WireError as error:
+        raise SipError(f"Content-Length: {error.what}", section="RFC 3261 §20.14") from None
+    if length > limits.body:
+        raise SipError("body is too large", status=413, section="RFC 3261 §21.4.11")
+    have = len(message.body)
+    if length < have:
+        message.body = message.body[:length]
+    elif length > have:
+        raise SipError("body is shorter than Content-Length", section="RFC 3261 §18.3")
