@@ -1,0 +1,324 @@
+"""The transaction layer: matches messages to transactions, retransmits, times out (RFC 3261 §17, RFC 6026).
+
+Sans-IO. The owner (`proxy.py`, the traversal zone) is a `TransactionUser`; what is to be sent is appended to the
+`outputs` queue that the owner drains.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from math import ceil
+from typing import Any, Protocol
+
+from seaway.core.sip.build import build_ack, build_response
+from seaway.core.sip.client import ClientTransaction
+from seaway.core.sip.io import Flow, Hop, Output, Send, SendTo
+from seaway.core.sip.server import ServerTransaction
+from seaway.core.sip.states import Event, State
+from seaway.core.sip.timers import T1, T2, T4, TIMEOUT, TIMER_C, TimerQueues
+from seaway.core.sip.topvia import TopVia
+from seaway.wire.sip.message import Request, Response, parse
+from seaway.wire.sip.via import branch_of
+
+__all__ = ["TransactionLayer", "TransactionUser"]
+
+
+class TransactionUser(Protocol):
+    """Who is told what happened to transactions."""
+
+    def request_received(self, server: ServerTransaction, request: Request, flow: Flow, now: float) -> None:
+        """A new request, not ACK, not CANCEL."""
+
+    def ack_received(self, request: Request, flow: Flow, now: float) -> None:
+        """An ACK that belongs to no transaction: for a 2xx, or stray."""
+
+    def cancel_received(self, server: ServerTransaction, request: Request, now: float) -> None:
+        """CANCEL of a pending INVITE; 200 to the CANCEL is already out (RFC 3261 §9.2)."""
+
+    def response_received(self, client: ClientTransaction, response: Response, now: float) -> None:
+        """A response that the transaction passes up."""
+
+    def client_failed(self, client: ClientTransaction, status: int, reason: str, now: float) -> None:
+        """No final response: 408 time-out, 503 transport error (RFC 3261 §8.1.3.1)."""
+
+
+def _rounded(delay: float) -> float:
+    """`delay` rounded up to half a second: the timer queues live on few distinct delays."""
+    return ceil(2 * delay) / 2
+
+
+class TransactionLayer:
+    """All transactions of one node; at most `limit` server transactions, further requests are dropped and counted."""
+
+    def __init__(
+        self, user: TransactionUser, outputs: deque[Any], counters: Counter[str], *, limit: int = 200_000
+    ) -> None:
+        self._limit = limit
+        self._user = user
+        self._outputs: deque[Output | Any] = outputs
+        self._servers: dict[bytes, ServerTransaction] = {}
+        self._clients: dict[bytes, ClientTransaction] = {}
+        self._tokens: dict[int, ClientTransaction] = {}
+        self._next_token = 0
+        self._timers = TimerQueues()
+        self.counters = counters
+
+    # -- what comes in
+
+    def receive_request(self, request: Request, via: TopVia, flow: Flow, reply: Flow, now: float) -> None:
+        """A well-formed request that came in on `flow`; responses go to `reply`."""
+        method = request.method
+        key = via.key
+        if method == b"CANCEL":
+            self._cancel(request, key, reply, now)
+            return
+        server = self._servers.get(key)
+        if server is None:
+            if method == b"ACK":
+                self._user.ack_received(request, flow, now)
+                return
+            if len(self._servers) >= self._limit:
+                self.counters["sip.request.over_limit"] += 1
+                return
+            server = self._servers[key] = ServerTransaction(key, request, reply, now)
+            self._user.request_received(server, request, flow, now)
+        elif method == b"ACK":
+            if server.invite and server.state is State.ACCEPTED:
+                self._user.ack_received(request, flow, now)
+            elif server.advance(Event.ACK) and server.state is State.CONFIRMED:
+                self._linger(server, 0.0 if server.flow.transport != "udp" else T4, now)  # timer I
+        elif method == server.method:
+            self.counters["sip.request.retransmission"] += 1
+            if server.last is not None and server.state is not State.ACCEPTED:
+                self._outputs.append(Send(server.flow, server.last))
+        else:
+            self.counters["sip.request.branch_reused"] += 1
+
+    def receive_response(self, response: Response, now: float) -> None:
+        """A well-formed response; one that fits no transaction is dropped (R34)."""
+        branch = branch_of(response.lines[response.names.index(b"via")])
+        if branch is None:
+            self.counters["sip.response.stray"] += 1
+            return
+        client = self._clients.get(branch)
+        method = response.value(response.names.index(b"cseq")).rpartition(b" ")[2]
+        if client is not None and method == b"CANCEL":
+            client = self._clients.get(branch + b"/CANCEL")
+        if client is None or client.method != method:
+            self.counters["sip.response.stray"] += 1
+            return
+        status = response.status
+        before = client.state
+        event = Event.PROVISIONAL if status < 200 else Event.SUCCESS if status < 300 else Event.FAILURE
+        if not client.advance(event):
+            return
+        if status < 200:
+            if before is State.CALLING and client.reliable is False:
+                client.interval = 0.0  # timer A stops
+            self._user.response_received(client, response, now)
+            return
+        if client.invite:
+            self._invite_final(client, response, status, before, now)
+            return
+        client.data = b""
+        self._linger(client, 0.0 if client.reliable else T4, now)  # timer K
+        self._user.response_received(client, response, now)
+
+    def _invite_final(
+        self, client: ClientTransaction, response: Response, status: int, before: State, now: float
+    ) -> None:
+        if status < 300:
+            if before is not State.ACCEPTED:
+                client.data = b""
+                self._linger(client, TIMEOUT, now)  # timer M
+            self._user.response_received(client, response, now)
+            return
+        request = parse(client.data)
+        assert isinstance(request, Request)
+        self._transmit(client, build_ack(request, response))
+        if before is not State.COMPLETED:
+            self._linger(client, 0.0 if client.reliable else TIMEOUT, now)  # timer D
+            self._user.response_received(client, response, now)
+
+    def _cancel(self, request: Request, key: bytes, reply: Flow, now: float) -> None:
+        """RFC 3261 §9.2: a CANCEL is its own transaction, matched to the INVITE by branch and sent-by."""
+        cancel_key = key + b"/CANCEL"
+        known = self._servers.get(cancel_key)
+        if known is not None:
+            if known.last is not None:
+                self._outputs.append(Send(known.flow, known.last))
+            return
+        invite = self._servers.get(key)
+        cancel = self._servers[cancel_key] = ServerTransaction(cancel_key, request, reply, now)
+        if invite is None or not invite.invite:
+            self.respond(cancel, build_response(request, 481).serialise(), 481, now)
+            return
+        self.respond(cancel, build_response(request, 200).serialise(), 200, now)
+        if invite.state is State.PROCEEDING:
+            self._user.cancel_received(invite, request, now)
+
+    # -- what goes out
+
+    def respond(self, server: ServerTransaction, data: bytes, status: int, now: float) -> None:
+        """Send a response on `server`; ignored when the state allows none any more."""
+        event = Event.PROVISIONAL if status < 200 else Event.SUCCESS if status < 300 else Event.FAILURE
+        before = server.state
+        if not server.advance(event):
+            return
+        self._outputs.append(Send(server.flow, data))
+        if status < 200:
+            server.last = data
+            return
+        reliable = server.flow.transport != "udp"
+        server.request = None
+        server.started = now
+        if not server.invite:
+            server.last = data
+            self._linger(server, 0.0 if reliable else TIMEOUT, now)  # timer J
+        elif status < 300:
+            server.last = None  # the callee retransmits its 2xx, each is forwarded (RFC 6026 §7.1)
+            if before is not State.ACCEPTED:
+                self._linger(server, TIMEOUT, now)  # timer L
+        else:
+            server.last = data
+            if reliable:
+                self._timers.start(TIMEOUT, now, server)  # timer H
+            else:
+                server.interval = T1
+                self._timers.start(T1, now, server)  # timer G
+
+    def send_request(
+        self, key: bytes, method: bytes, data: bytes, target: Flow | Hop, context: Any, now: float
+    ) -> ClientTransaction:
+        """Send a request whose top Via has the branch `key` as a new client transaction."""
+        flow = target if isinstance(target, Flow) else None
+        hop = target if isinstance(target, Hop) else None
+        client = ClientTransaction(key, method, data, flow, hop, context, now)
+        self._clients[key + b"/CANCEL" if method == b"CANCEL" else key] = client
+        self._transmit(client, data)
+        if client.reliable:
+            self._timers.start(TIMEOUT, now, client)  # timer B or F
+        else:
+            client.interval = T1
+            self._timers.start(T1, now, client)  # timer A or E
+        return client
+
+    def send_stateless(self, data: bytes, target: Flow | Hop) -> None:
+        """Send without a transaction (ACK of a 2xx)."""
+        if isinstance(target, Flow):
+            self._outputs.append(Send(target, data))
+        else:
+            self._next_token += 1
+            self._outputs.append(SendTo(target, data, self._next_token))
+
+    def _transmit(self, client: ClientTransaction, data: bytes) -> None:
+        if client.flow is not None:
+            self._outputs.append(Send(client.flow, data))
+            return
+        assert client.hop is not None
+        self._next_token += 1
+        self._tokens[self._next_token] = client
+        self._outputs.append(SendTo(client.hop, data, self._next_token))
+
+    # -- transport news
+
+    def sent_on(self, token: int, flow: Flow, now: float) -> None:
+        """A `SendTo` went out on `flow`; the transaction keeps to it."""
+        client = self._tokens.pop(token, None)
+        if client is not None:
+            client.flow = flow
+
+    def send_failed(self, token: int, reason: str, now: float) -> None:
+        """A `SendTo` could not be sent (RFC 3261 §17.1.4)."""
+        client = self._tokens.pop(token, None)
+        if client is not None:
+            self._fail(client, 503, reason, now)
+
+    def flow_closed(self, flow: Flow, now: float) -> None:
+        """A stream ended: requests that wait on it fail. Responses to it are lost and cleaned up by their timers."""
+        for client in [each for each in self._clients.values() if each.flow is flow]:
+            self._fail(client, 503, "connection closed", now)
+
+    # -- time
+
+    def next_deadline(self) -> float | None:
+        """Monotonic seconds, or `None`."""
+        return self._timers.next_deadline()
+
+    def handle_timeout(self, now: float) -> None:
+        """Fire what is due."""
+        for item in self._timers.pop_due(now):
+            if type(item) is ClientTransaction:
+                self._client_timer(item, now)
+            elif type(item) is ServerTransaction:
+                self._server_timer(item, now)
+            else:
+                self._forget(item[0])
+
+    def _client_timer(self, client: ClientTransaction, now: float) -> None:
+        """Timers A, B, C, E and F: one chain of queue entries per transaction."""
+        state = client.state
+        if state is State.CALLING or state is State.TRYING or (state is State.PROCEEDING and not client.invite):
+            left = client.started + TIMEOUT - now
+            if left <= 1e-6:
+                self._fail(client, 408, "no answer in time", now)
+                return
+            if client.reliable:
+                self._timers.start(_rounded(left), now, client)
+                return
+            self.counters["sip.request.retransmitted"] += 1
+            self._transmit(client, client.data)
+            if client.invite:
+                client.interval *= 2
+            else:
+                client.interval = T2 if state is State.PROCEEDING else min(2 * client.interval, T2)
+            self._timers.start(min(client.interval, _rounded(left)), now, client)
+        elif state is State.PROCEEDING:
+            left = client.started + TIMER_C - now
+            if left <= 1e-6:
+                self._fail(client, 408, "no final response in time", now)
+            else:
+                self._timers.start(_rounded(left), now, client)
+
+    def _server_timer(self, server: ServerTransaction, now: float) -> None:
+        """Timers G and H: retransmit a non-2xx final response to an INVITE until the ACK comes."""
+        if server.state is not State.COMPLETED or not server.invite:
+            return
+        left = server.started + TIMEOUT - now
+        if left <= 1e-6:
+            server.advance(Event.TIMEOUT)
+            self._forget(server)
+            self.counters["sip.ack.missing"] += 1
+            return
+        assert server.last is not None
+        self._outputs.append(Send(server.flow, server.last))
+        server.interval = min(2 * server.interval, T2)
+        self._timers.start(min(server.interval, _rounded(left)), now, server)
+
+    def _linger(self, transaction: ServerTransaction | ClientTransaction, delay: float, now: float) -> None:
+        if delay == 0.0:
+            self._forget(transaction)
+        else:
+            self._timers.start(delay, now, (transaction,))
+
+    def _forget(self, transaction: ServerTransaction | ClientTransaction) -> None:
+        transaction.advance(Event.LINGER)
+        transaction.context = None
+        if type(transaction) is ServerTransaction:
+            self._servers.pop(transaction.key, None)
+        else:
+            key = transaction.key
+            self._clients.pop(key + b"/CANCEL" if transaction.method == b"CANCEL" else key, None)
+
+    def _fail(self, client: ClientTransaction, status: int, reason: str, now: float) -> None:
+        event = Event.TIMEOUT if status == 408 else Event.TRANSPORT_ERROR
+        if not client.advance(event):
+            return
+        context = client.context
+        self._clients.pop(client.key + b"/CANCEL" if client.method == b"CANCEL" else client.key, None)
+        client.context = context
+        self._user.client_failed(client, status, reason, now)
+
+    def __len__(self) -> int:
+        """Transactions alive."""
+        return len(self._servers) + len(self._clients)
