@@ -1,8 +1,8 @@
 """The typed model of a catalog row. The data is in `data/*.toml`, one file per chapter; `load.py` reads it.
 
 A row keeps two things apart: what the reference guide prints (`Side.ports`, `Row.transport`), and what Seaway uses
-where the guide is silent, inconsistent or looser than it needs to be (`Side.used`, `Anomaly`). Views and listeners use
-`Side.effective`; the printed value stays for comparison.
+where the guide is silent, inconsistent or looser than it needs to be (`Side.used`, `Row.used_transport`, `Anomaly`). Views
+and listeners use `Side.effective` and `Row.carriers`; the printed value stays for comparison.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Opens(StrEnum):
 
 class Kind(StrEnum):
     CONNECTION = "connection"  # a row that becomes connections
-    DEFAULT_RANGE = "default-range"  # table 3: a default of a setting, never a connection by itself
+    DEFAULT_RANGE = "default-range"  # table 3, P-10: a default of a setting, never a connection by itself
     REMARK = "remark"  # prose: an example or a rule about other rows
 
 
@@ -100,13 +100,18 @@ class Translation:
 
 @dataclass(frozen=True, slots=True)
 class Anomaly:
-    """Where the guide contradicts itself or leaves a gap, what we use instead, and why."""
+    """Where the guide contradicts itself or leaves a gap, what we use instead, and why.
+
+    `id` is `A-01` ... `A-42` for the guide's own inconsistencies, `U-01` ... where Seaway only narrows or completes a
+    value. Defined once in `data/anomalies.toml`; a row names the ids, the loader fills in the values of that row.
+    """
 
     what: str
     field: str  # "source.ports", "destination.entity", "transport", "text" (wording only, nothing used differs)...
     printed: str
     used: str
     why: str
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +126,20 @@ class Row:
     source: Side
     destination: Side
     transport: str  # normal form of the guide: "tcp", "udp+tcp", "tcp|tls", "ip/51", ...
-    carriers: tuple[Carrier, ...]
+    carriers: tuple[Carrier, ...]  # what we use: of `used_transport` where that is set
     choose_one: bool  # True: the deployment uses one of the carriers (`|`); False: all (`+`, single)
+    preferred: str | None = (
+        None  # with choose_one: the alternative used unless a setting says otherwise ("tls")
+    )
+    used_transport: str | None = None  # differs from `transport` only with an anomaly that says why
     opens: Opens = Opens.SOURCE
     default_on: bool = True
     optional: bool = False
-    requires: tuple[str, ...] = ()  # settings that must be on: "sip.tcp", "turn.tcp443", "size=large"
-    group: str | None = None  # alternatives: of one group only the configured row is used ("edge-dns")
+    requires: tuple[
+        str, ...
+    ] = ()  # necessary: a switch ("sip.edge_tcp", "turn.tcp443"), "size=large", "role=core"
+    group: str | None = None  # alternatives: of one group only the configured choice is used ("edge-dns")
+    choice: str | None = None  # which alternative of `group` this row is ("internal")
     translation: Translation | None = None
     since: str | None = None  # version bounds as in the guide: "X8.8"
     until: str | None = None  # exclusive: "<X8.8"
