@@ -59,6 +59,7 @@ class TransactionLayer:
         self._servers: dict[bytes, ServerTransaction] = {}
         self._clients: dict[bytes, ClientTransaction] = {}
         self._tokens: dict[int, ClientTransaction] = {}
+        self._by_flow: dict[int, set[ClientTransaction]] = {}  # streams only: who waits on which connection
         self._next_token = 0
         self._timers = TimerQueues()
         self.counters = counters
@@ -197,6 +198,7 @@ class TransactionLayer:
         self._clients[key + b"/CANCEL" if method == b"CANCEL" else key] = client
         self._transmit(client, data)
         if client.reliable:
+            self._watch(client)
             self._timers.start(TIMEOUT, now, client)  # timer B or F
         else:
             client.interval = T1
@@ -227,6 +229,7 @@ class TransactionLayer:
         client = self._tokens.pop(token, None)
         if client is not None:
             client.flow = flow
+            self._watch(client)
 
     def send_failed(self, token: int, reason: str, now: float) -> None:
         """A `SendTo` could not be sent (RFC 3261 §17.1.4)."""
@@ -236,8 +239,20 @@ class TransactionLayer:
 
     def flow_closed(self, flow: Flow, now: float) -> None:
         """A stream ended: requests that wait on it fail. Responses to it are lost and cleaned up by their timers."""
-        for client in [each for each in self._clients.values() if each.flow is flow]:
+        for client in list(self._by_flow.pop(flow.id, ())):
             self._fail(client, 503, "connection closed", now)
+
+    def _watch(self, client: ClientTransaction) -> None:
+        if client.reliable and client.flow is not None:
+            self._by_flow.setdefault(client.flow.id, set()).add(client)
+
+    def _unwatch(self, client: ClientTransaction) -> None:
+        if client.reliable and client.flow is not None:
+            waiting = self._by_flow.get(client.flow.id)
+            if waiting is not None:
+                waiting.discard(client)
+                if not waiting:
+                    del self._by_flow[client.flow.id]
 
     # -- time
 
@@ -307,17 +322,18 @@ class TransactionLayer:
         if type(transaction) is ServerTransaction:
             self._servers.pop(transaction.key, None)
         else:
-            key = transaction.key
-            self._clients.pop(key + b"/CANCEL" if transaction.method == b"CANCEL" else key, None)
+            self._drop_client(transaction)
 
     def _fail(self, client: ClientTransaction, status: int, reason: str, now: float) -> None:
         event = Event.TIMEOUT if status == 408 else Event.TRANSPORT_ERROR
         if not client.advance(event):
             return
-        context = client.context
-        self._clients.pop(client.key + b"/CANCEL" if client.method == b"CANCEL" else client.key, None)
-        client.context = context
+        self._drop_client(client)
         self._user.client_failed(client, status, reason, now)
+
+    def _drop_client(self, client: ClientTransaction) -> None:
+        self._unwatch(client)
+        self._clients.pop(client.key + b"/CANCEL" if client.method == b"CANCEL" else client.key, None)
 
     def __len__(self) -> int:
         """Transactions alive."""

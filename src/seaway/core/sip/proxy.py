@@ -1,0 +1,337 @@
+"""A stateful SIP proxy (RFC 3261 §16): validation, forwarding, response contexts, CANCEL.
+
+Sans-IO. What to do with a request is decided by a `ProxyUser` (call control): it is given a `Context` and answers with
+`forward` or `reject`, at once or later. The proxy keeps the branches, picks the best response, and edits messages.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from seaway.core.sip.build import build_cancel, build_response
+from seaway.core.sip.client import ClientTransaction
+from seaway.core.sip.io import Flow, Hop
+from seaway.core.sip.layer import TransactionLayer
+from seaway.core.sip.routing import max_forwards, pop_own_routes, restore_strict
+from seaway.core.sip.server import ServerTransaction
+from seaway.core.sip.sides import Sides
+from seaway.core.sip.states import State
+from seaway.core.sip.tokens import RouteTokens
+from seaway.core.sip.topvia import MAGIC, pop_via
+from seaway.wire.sip.message import Request, Response, parse
+
+__all__ = ["Branch", "Context", "Proxy", "ProxyUser", "Target"]
+
+_DIALOG_METHODS = frozenset((b"INVITE", b"SUBSCRIBE", b"REFER", b"NOTIFY"))
+_PREFERRED_4XX = (401, 407, 415, 420, 484)  # RFC 3261 §16.7 step 6: they can be acted upon
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One place to send a request to. `payload` is what the route token towards it holds (see `tokens.py`)."""
+
+    uri: bytes
+    where: Flow | Hop
+    payload: bytes = b"n"
+
+
+class Branch:
+    """One forwarded copy of a request."""
+
+    __slots__ = ("cancel", "client", "context", "final", "ringing", "target")
+
+    def __init__(self, context: Context, target: Target) -> None:
+        self.context = context
+        self.target = target
+        self.client: ClientTransaction | None = None
+        self.final: Response | None = None
+        self.ringing = False  # a provisional response came: CANCEL may be sent (RFC 3261 §9.1)
+        self.cancel = False  # to be cancelled as soon as it may
+
+
+class Context:
+    """The response context of one request (RFC 3261 §16.2).
+
+    `request` has our own Route values removed and Max-Forwards decremented. `token` is the payload of the route token
+    it came with: not `None` means that the request belongs to a dialog that passed here before.
+    """
+
+    __slots__ = ("branches", "call", "call_id", "cancelled", "flow", "payload", "request", "server", "token", "zone")
+
+    def __init__(self, server: ServerTransaction, request: Request, flow: Flow, call_id: bytes) -> None:
+        self.server = server
+        self.request = request
+        self.flow = flow
+        self.call_id = call_id
+        self.token: bytes | None = None
+        self.payload = b"n"  # route token payload towards where the request came from; set by the user
+        self.zone: Any = None  # the user's
+        self.call: Any = None  # the user's
+        self.branches: list[Branch] = []
+        self.cancelled = False
+
+
+class ProxyUser(Protocol):
+    """Call control, as the proxy sees it."""
+
+    def route(self, context: Context, now: float) -> None:
+        """Decide on a new request: ends in `Proxy.forward` or `Proxy.reject`, now or later."""
+
+    def route_ack(self, request: Request, token: bytes | None, flow: Flow, now: float) -> None:
+        """An ACK for a 2xx: send it on with `Proxy.forward_ack`, or drop it."""
+
+    def response(self, branch: Branch, response: Response, now: float) -> bool:
+        """A response is about to go upstream; edit it in place. False holds it: `Proxy.pass_on` releases it later."""
+
+    def own_response(self, client: ClientTransaction, response: Response, now: float) -> None:
+        """A response to a request of the user itself (`Proxy.layer.send_request` with a context that is no Branch)."""
+
+    def own_failed(self, client: ClientTransaction, status: int, reason: str, now: float) -> None:
+        """A request of the user itself failed."""
+
+    def finished(self, context: Context, status: int, now: float) -> None:
+        """The final response `status` of `context` went upstream."""
+
+
+class Proxy:
+    """The proxy of one node: implements `TransactionUser` on its own `TransactionLayer`."""
+
+    def __init__(
+        self, user: ProxyUser, sides: Sides, tokens: RouteTokens, outputs: deque[Any], counters: Counter[str], boot: bytes
+    ) -> None:
+        self._user = user
+        self._sides = sides
+        self._tokens = tokens
+        self._prefix = MAGIC + boot
+        self._counter = 0
+        self._boot = boot
+        self.counters = counters
+        self.layer = TransactionLayer(self, outputs, counters)
+
+    # -- TransactionUser
+
+    def request_received(self, server: ServerTransaction, request: Request, flow: Flow, now: float) -> None:
+        context = Context(server, request, flow, request.require(b"call-id"))
+        server.context = context
+        if max_forwards(request) < 0:
+            self.reject(context, 483, now)
+            return
+        context.token = self.take_route(request, context.call_id)
+        if self._loops(request):
+            self.reject(context, 482, now)
+            return
+        required = request.get(b"proxy-require")
+        if required is not None:
+            self.reject(context, 420, now, headers=((b"Unsupported", required),))
+            return
+        self._user.route(context, now)
+
+    def ack_received(self, request: Request, flow: Flow, now: float) -> None:
+        if max_forwards(request) < 0:
+            return
+        token = self.take_route(request, request.require(b"call-id"))
+        self._user.route_ack(request, token, flow, now)
+
+    def cancel_received(self, server: ServerTransaction, request: Request, now: float) -> None:
+        context = server.context
+        if not isinstance(context, Context) or context.cancelled:
+            return
+        context.cancelled = True
+        if not context.branches:
+            self.reject(context, 487, now)
+            return
+        self.cancel_branches(context, now)
+
+    def response_received(self, client: ClientTransaction, response: Response, now: float) -> None:
+        branch = client.context
+        if not isinstance(branch, Branch):
+            if branch is not None:
+                self._user.own_response(client, response, now)
+            return
+        status = response.status
+        if status < 200:
+            branch.ringing = True
+            if branch.cancel and not client.cancelled:
+                self._send_cancel(branch, now)
+            if status == 100:
+                return
+        pop_via(response)
+        if b"via" not in response.names:
+            self.counters["sip.response.not_ours"] += 1
+            return
+        if status < 300:
+            if self._user.response(branch, response, now):
+                self.pass_on(branch, response, now)
+            return
+        branch.final = response
+        self._conclude(branch.context, now)
+
+    def client_failed(self, client: ClientTransaction, status: int, reason: str, now: float) -> None:
+        branch = client.context
+        if not isinstance(branch, Branch):
+            if branch is not None:
+                self._user.own_failed(client, status, reason, now)
+            return
+        self.counters[f"sip.branch.failed.{status}"] += 1
+        if client.invite and branch.ringing and not client.cancelled:
+            self._send_cancel(branch, now)  # timer C: RFC 3261 §16.8
+        branch.final = build_response(branch.context.request, status, tag=self._tag())
+        self._conclude(branch.context, now)
+
+    # -- for the user
+
+    def forward(self, context: Context, targets: list[Target], now: float) -> None:
+        """Send the request to all `targets` at once (RFC 3261 §16.6). Nothing happens after a CANCEL."""
+        if context.cancelled:
+            return
+        for target in targets:
+            branch = Branch(context, target)
+            context.branches.append(branch)
+        for branch in context.branches:
+            key = self._branch_id(context.request)
+            data = self._edited(context, branch.target, key)
+            branch.client = self.layer.send_request(
+                key, context.request.method, data, branch.target.where, branch, now
+            )
+
+    def forward_ack(self, request: Request, target: Target) -> None:
+        """Send an ACK for a 2xx on, stateless (RFC 3261 §16.11)."""
+        via = self._sides.via(target.where) + self._branch_id(request)
+        lines = [b"ACK %b SIP/2.0" % target.uri, via, *request.lines, b"", request.body]
+        self.layer.send_stateless(b"\r\n".join(lines), target.where)
+
+    def trying(self, context: Context, now: float) -> None:
+        """Send 100 Trying for an INVITE."""
+        self.layer.respond(context.server, build_response(context.request, 100).serialise(), 100, now)
+
+    def reject(
+        self,
+        context: Context,
+        status: int,
+        now: float,
+        *,
+        headers: tuple[tuple[bytes, bytes], ...] = (),
+        reason: str | None = None,
+    ) -> None:
+        """Answer the request ourselves."""
+        response = build_response(context.request, status, tag=self._tag(), headers=headers, reason=reason)
+        self.layer.respond(context.server, response.serialise(), status, now)
+        if status >= 200:
+            self._user.finished(context, status, now)
+
+    def pass_on(self, branch: Branch, response: Response, now: float) -> None:
+        """Send a response (our Via removed) upstream."""
+        context = branch.context
+        status = response.status
+        self.layer.respond(context.server, response.serialise(), status, now)
+        if 200 <= status < 300:
+            if branch.final is None:
+                branch.final = response
+                self._user.finished(context, status, now)
+            if len(context.branches) > 1:
+                self.cancel_branches(context, now)
+
+    def cancel_branches(self, context: Context, now: float) -> None:
+        """CANCEL every branch without a final response."""
+        for branch in context.branches:
+            if branch.final is None and not branch.cancel:
+                branch.cancel = True
+                if branch.ringing:
+                    self._send_cancel(branch, now)
+
+    def take_route(self, request: Request, call_id: bytes) -> bytes | None:
+        """Remove our own Route values; the payload of the token they carried, when it is one of ours."""
+        own = self._sides.own
+        user = pop_own_routes(request, own)
+        if user is None:
+            user = restore_strict(request, own)
+            if user is not None:
+                user = pop_own_routes(request, own) or user
+        if not user:
+            return None
+        return self._tokens.check(user, call_id)
+
+    # -- inside
+
+    def _edited(self, context: Context, target: Target, key: bytes) -> bytes:
+        """The request as it goes out (RFC 3261 §16.6 steps 2 to 8)."""
+        request = context.request
+        sides = self._sides
+        lines = [b"%b %b SIP/2.0" % (request.method, target.uri), sides.via(target.where) + key]
+        if request.method in _DIALOG_METHODS:
+            call_id = context.call_id
+            inbound = sides.record_route(context.flow)
+            outbound = sides.record_route(target.where)
+            if inbound is outbound and context.payload == target.payload == b"n":
+                lines.append(inbound % self._tokens.make(b"n", call_id))
+            else:  # double Record-Route (RFC 5658): each side gets the token of the other
+                lines.append(outbound % self._tokens.make(target.payload, call_id))
+                lines.append(inbound % self._tokens.make(context.payload, call_id))
+        lines += request.lines
+        lines += (b"", request.body)
+        return b"\r\n".join(lines)
+
+    def _branch_id(self, request: Request) -> bytes:
+        self._counter += 1
+        return b"%b%x.%x" % (self._prefix, self._counter, _loop_hash(request))
+
+    def _loops(self, request: Request) -> bool:
+        """RFC 3261 §16.3 step 4: our Via is there already, and nothing that decides the route has changed."""
+        if request.names.count(b"via") < 2:
+            return False
+        ending: bytes | None = None
+        for name, line in zip(request.names, request.lines, strict=True):
+            if name == b"via" and self._prefix in line:
+                if ending is None:
+                    ending = b".%x" % _loop_hash(request)
+                if ending in line:
+                    return True
+        return False
+
+    def _send_cancel(self, branch: Branch, now: float) -> None:
+        client = branch.client
+        if client is None or client.cancelled or not client.data or client.state is not State.PROCEEDING:
+            return
+        client.cancelled = True
+        request = parse(client.data)
+        assert isinstance(request, Request)
+        target = client.flow or branch.target.where
+        self.layer.send_request(client.key, b"CANCEL", build_cancel(request), target, None, now)
+
+    def _conclude(self, context: Context, now: float) -> None:
+        """RFC 3261 §16.7 steps 5 and 6: when all branches are final, send the best response."""
+        if context.server.state is State.ACCEPTED:
+            return
+        finals = [branch for branch in context.branches if branch.final is not None]
+        last = finals[-1].final if finals else None
+        if last is not None and last.status >= 600:
+            self.cancel_branches(context, now)
+        if len(finals) < len(context.branches):
+            return
+        best = min(finals, key=_rank)
+        response = best.final
+        assert response is not None
+        self._user.response(best, response, now)
+        self.layer.respond(context.server, response.serialise(), response.status, now)
+        self._user.finished(context, response.status, now)
+
+    def _tag(self) -> bytes:
+        self._counter += 1
+        return b"%b%x" % (self._boot, self._counter)
+
+
+def _rank(branch: Branch) -> tuple[int, int]:
+    assert branch.final is not None
+    status = branch.final.status
+    if status >= 600:
+        return (0, status)
+    if status // 100 == 4 and status in _PREFERRED_4XX:
+        return (4, 0)
+    return (status // 100, status)
+
+
+def _loop_hash(request: Request) -> int:
+    """What decides where a request goes; equal when it comes back unchanged. Only meaningful inside this process."""
+    return hash((request.uri, request.get(b"call-id"), request.get(b"cseq"), request.get(b"route"))) & 0xFFFFFFFF

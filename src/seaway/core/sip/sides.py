@@ -1,0 +1,45 @@
+"""How we look from each side: Via and Record-Route prefixes per transport and NIC, and which addresses are ours."""
+
+from __future__ import annotations
+
+from seaway.core.sip.io import Address, Flow, Hop, TransportName
+
+__all__ = ["Sides", "host_port"]
+
+
+def host_port(address: Address) -> bytes:
+    """`host:port` as it stands in SIP; IPv6 in brackets."""
+    host, port = address
+    return (f"[{host}]:{port}" if ":" in host else f"{host}:{port}").encode()
+
+
+class Sides:
+    """Prebuilt octets for each (transport, NIC) of a node.
+
+    `advertised` maps (transport, NIC) to the address that others use for us there; `own` are further spellings that
+    name us in Route and Request-URI (other addresses of the node, its host names), as `host` or `host:port`.
+    """
+
+    def __init__(self, advertised: dict[tuple[TransportName, str], Address], own: frozenset[bytes]) -> None:
+        self._vias: dict[tuple[str, str], bytes] = {}
+        self._routes: dict[tuple[str, str], bytes] = {}
+        names = set(own)
+        for (transport, nic), address in advertised.items():
+            place = host_port(address)
+            names.add(place)
+            self._vias[transport, nic] = b"Via: SIP/2.0/%b %b;rport;branch=" % (transport.upper().encode(), place)
+            parameter = b"" if transport == "udp" else b";transport=" + transport.encode()
+            self._routes[transport, nic] = b"Record-Route: <sip:%%b@%b%b;lr>" % (place, parameter)
+        self.own = frozenset(names)
+
+    def has(self, transport: TransportName, nic: str) -> bool:
+        """Whether we can be reached over `transport` on `nic`."""
+        return (transport, nic) in self._vias
+
+    def via(self, where: Flow | Hop) -> bytes:
+        """The Via line up to the branch value."""
+        return self._vias[where.transport, where.nic]
+
+    def record_route(self, where: Flow | Hop) -> bytes:
+        """The Record-Route line with `%b` in place of the token. The same object for the same side."""
+        return self._routes[where.transport, where.nic]
