@@ -30,6 +30,11 @@ class Entity:
     role: str | None = None
     interface: str | None = None
 
+    @property
+    def node(self) -> bool:
+        """One of our own nodes."""
+        return self.role is not None
+
 
 def family(token: str) -> str:
     """The party a token belongs to: `edge.turn.public` -> `edge`."""
@@ -42,9 +47,7 @@ _EITHER = ("internal", "dmz")
 _NODES = (
     Entity("expressway", _EITHER, True, "One of our nodes; the row holds for core and edge alike.", "node"),
     Entity("core", _INTERNAL, False, "The inside node. It dials the traversal links, outward only.", "core"),
-    Entity(
-        "edge", _DMZ, False, "The DMZ node, at the address that faces the other party.", "edge", "by-peer"
-    ),
+    Entity("edge", _DMZ, False, "The DMZ node, at the address that faces the other party.", "edge", "by-peer"),
     Entity("edge.private", _DMZ, False, "Address of the edge towards the inner firewall.", "edge", "inner"),
     Entity(
         "edge.public",
@@ -55,28 +58,16 @@ _NODES = (
         "outer",
     ),
     Entity("edge.public_nic", _DMZ, True, "Outer interface of the edge itself.", "edge", "outer"),
-    Entity(
-        "edge.internal_nic", _DMZ, True, "Inner interface of an edge with two interfaces.", "edge", "inner"
-    ),
-    Entity(
-        "edge.external_nic", _DMZ, True, "Outer interface at the address behind the NAT.", "edge", "outer"
-    ),
-    Entity(
-        "edge.turn", _DMZ, True, "TURN server of the edge, at the address facing the peer.", "edge", "by-peer"
-    ),
-    Entity(
-        "edge.turn.public", _DMZ, True, "TURN server of the edge as the internet sees it.", "edge", "outer"
-    ),
+    Entity("edge.internal_nic", _DMZ, True, "Inner interface of an edge with two interfaces.", "edge", "inner"),
+    Entity("edge.external_nic", _DMZ, True, "Outer interface at the address behind the NAT.", "edge", "outer"),
+    Entity("edge.turn", _DMZ, True, "TURN server of the edge, at the address facing the peer.", "edge", "by-peer"),
+    Entity("edge.turn.public", _DMZ, True, "TURN server of the edge as the internet sees it.", "edge", "outer"),
     Entity("edge.turn.private", _DMZ, True, "TURN server of the edge, inner address.", "edge", "inner"),
     Entity("peer.this", _EITHER, False, "The cluster peer that the row is written for.", "peer"),
     Entity("peer.other", _EITHER, False, "Every other peer of that cluster; same role, same zone.", "peer"),
     Entity("gateway", _INTERNAL, False, "The node that talks to the Microsoft servers inside.", "gateway"),
-    Entity(
-        "gateway.b2bua", _INTERNAL, False, "Back-to-back agent on the gateway, with its own port.", "gateway"
-    ),
-    Entity(
-        "localhost", _EITHER, True, "One node talking to itself; no firewall sees it.", "node", "loopback"
-    ),
+    Entity("gateway.b2bua", _INTERNAL, False, "Back-to-back agent on the gateway, with its own port.", "gateway"),
+    Entity("localhost", _EITHER, True, "One node talking to itself; no firewall sees it.", "node", "loopback"),
 )
 
 _INFRASTRUCTURE = (
@@ -115,9 +106,7 @@ _SERVERS = (
     Entity("onprem_media", _INTERNAL, True, "Whatever device inside ends the media of a remote client."),
     Entity("jabber_guest_server", _INTERNAL, False, "Server of browser guest calls."),
     Entity("meeting_server", _INTERNAL, False, "Conference server."),
-    Entity(
-        "cisco_media_target", _INTERNAL, True, "Inside party of a Microsoft call: bridge, endpoint or proxy."
-    ),
+    Entity("cisco_media_target", _INTERNAL, True, "Inside party of a Microsoft call: bridge, endpoint or proxy."),
 )
 
 _MICROSOFT = (
@@ -126,21 +115,15 @@ _MICROSOFT = (
     Entity("ms_client", _INTERNET, False, "Microsoft client outside, as its own Edge server sees it."),
     Entity("ms_client.remote", _INTERNET, True, "Microsoft client outside, or the firewall before it."),
     Entity("ms_edge", _DMZ, True, "Microsoft Edge server, the other TURN server of the DMZ."),
-    Entity(
-        "ms_media_peer", ("internet", "dmz"), False, "Far end of relayed media: reflexive or relayed address."
-    ),
-    Entity(
-        "ms_federated_domain", _INTERNET, True, "Servers of a partner domain that runs Microsoft software."
-    ),
+    Entity("ms_media_peer", ("internet", "dmz"), False, "Far end of relayed media: reflexive or relayed address."),
+    Entity("ms_federated_domain", _INTERNET, True, "Servers of a partner domain that runs Microsoft software."),
 )
 
 _ENDPOINTS = (
     Entity("sip_endpoint", _INTERNAL, False, "SIP phone or room system inside."),
     Entity("sip_endpoint.remote", _INTERNET, False, "SIP endpoint outside, or the firewall before it."),
     Entity("h323_endpoint", _INTERNET, True, "H.323 endpoint with an internet address."),
-    Entity(
-        "h323_endpoint.registered", _INTERNET, True, "H.323 endpoint with an internet address that registers."
-    ),
+    Entity("h323_endpoint.registered", _INTERNET, True, "H.323 endpoint with an internet address that registers."),
     Entity("remote_fw", _INTERNET, True, "Firewall before an H.323 endpoint, seen from outside."),
     Entity("remote_fw.assent", _INTERNET, True, "The same, endpoint speaks Assent."),
     Entity("remote_fw.h46018", _INTERNET, True, "The same, endpoint speaks H.460.18 and H.460.19."),

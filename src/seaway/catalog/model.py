@@ -1,8 +1,8 @@
 """The typed model of a catalog row. The data is in `data/*.toml`, one file per chapter; `load.py` reads it.
 
 A row keeps two things apart: what the reference guide prints (`Side.ports`, `Row.transport`), and what Seaway uses
-where the guide is silent, inconsistent or looser than it needs to be (`Side.used`, `Row.used_transport`, `Anomaly`). Views
-and listeners use `Side.effective` and `Row.carriers`; the printed value stays for comparison.
+where the guide is silent, inconsistent or looser than it needs to be (`Side.used`, `Row.used_transport`, `Anomaly`).
+Views and listeners use `Side.effective` and `Row.carriers`; the printed value stays for comparison.
 """
 
 from __future__ import annotations
@@ -128,16 +128,12 @@ class Row:
     transport: str  # normal form of the guide: "tcp", "udp+tcp", "tcp|tls", "ip/51", ...
     carriers: tuple[Carrier, ...]  # what we use: of `used_transport` where that is set
     choose_one: bool  # True: the deployment uses one of the carriers (`|`); False: all (`+`, single)
-    preferred: str | None = (
-        None  # with choose_one: the alternative used unless a setting says otherwise ("tls")
-    )
+    preferred: str | None = None  # with choose_one: the alternative used unless a setting says otherwise ("tls")
     used_transport: str | None = None  # differs from `transport` only with an anomaly that says why
     opens: Opens = Opens.SOURCE
     default_on: bool = True
     optional: bool = False
-    requires: tuple[
-        str, ...
-    ] = ()  # necessary: a switch ("sip.edge_tcp", "turn.tcp443"), "size=large", "role=core"
+    requires: tuple[str, ...] = ()  # necessary: a switch ("sip.edge_tcp", "turn.tcp443"), "size=large", "role=core"
     group: str | None = None  # alternatives: of one group only the configured choice is used ("edge-dns")
     choice: str | None = None  # which alternative of `group` this row is ("internal")
     translation: Translation | None = None
