@@ -1,7 +1,7 @@
 """The one place where octets from the wire become an integer.
 
-`int()` accepts signs, spaces, underscores and digits of other scripts, and takes quadratic time on long input. Nothing
-of that is a number in any protocol here, so no other file calls `int()` on wire data.
+`int()` accepts signs, spaces, underscores and digits of other scripts, and takes quadratic time on long
+input. Nothing of that is a number in any protocol here, so no other file calls `int()` on wire data.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ __all__ = ["WireError"]
 class WireError(ValueError):
     """Octets that cannot be read.
 
-    `what` is one clear line, `offset` the octet in the parsed value where it went wrong (`None` when it belongs to
-    the whole), `section` the place in the standard ("RFC 3261 §20.14"; empty when none applies).
+    `what` is one clear line, `offset` the octet in the parsed value where it went wrong (`None` when it
+    belongs to the whole), `section` the place in the standard ("RFC 3261 §20.14"; empty when none applies).
     """
 
     def __init__(self, what: str, *, offset: int | None = None, section: str = "") -> None:

@@ -11,9 +11,9 @@ __all__ = ["SipError"]
 class SipError(WireError):
     """A SIP message or field that cannot be accepted.
 
-    `status` is the SIP status to answer a request with (400, 413, 416, 420, 505, ...); `reason` its reason phrase,
-    never text from the peer. A response in error is dropped instead, and a stream that cannot be resynchronised is
-    closed: `close` is true for those.
+    `status` is the SIP status to answer a request with (400, 413, 416, 420, 505, ...); `reason` its reason
+    phrase, never text from the peer. A response in error is dropped instead, and a stream that cannot be
+    resynchronised is closed: `close` is true for those.
     """
 
     def __init__(
