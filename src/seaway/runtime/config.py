@@ -1,0 +1,285 @@
+"""The configuration file of one node: typed settings, read and checked as a whole.
+
+`load_node_config(path)` reads one TOML file and the deployment it names. Every mistake is a `ConfigError`: one line
+with setting, value, what is wrong and what to do. What call control gets of it is made in `control_config.py`.
+`docs/configuration.md` describes the file.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    ValidationError,
+    model_validator,
+)
+
+from seaway.catalog.deployment import Deployment, load_deployment
+from seaway.catalog.problems import DeploymentError, Refused, did_you_mean
+
+__all__ = ["ConfigError", "Neighbour", "NodeConfig", "Traversal", "load_node_config", "parse_node_config"]
+
+_HOST = re.compile(r"[A-Za-z0-9.:_-]{1,253}")
+_DOMAIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+_HEX = {64: re.compile(r"[0-9a-f]{64}"), 32: re.compile(r"[0-9a-f]{32}")}
+_SECRETS = ("password", "ha1_sha256", "ha1_md5")
+
+
+class ConfigError(DeploymentError):
+    """A node configuration is wrong. `str()` is one line: file, setting, value (never a secret), reason, remedy."""
+
+
+def _pattern(pattern: re.Pattern[str], what: str, example: str) -> BeforeValidator:
+    def check(value: object) -> str:
+        if not isinstance(value, str) or not pattern.fullmatch(value):
+            raise Refused(f"is not {what}", f'write for instance "{example}"')
+        return value
+
+    return BeforeValidator(check)
+
+
+def _regular_expression(value: object) -> str:
+    if not isinstance(value, str) or len(value) > 256:
+        raise Refused("is no regular expression of at most 256 characters", r'write for instance ".*@example\.test"')
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise Refused(f"is no regular expression ({error})", r'write for instance ".*@example\.test"') from None
+    return value
+
+
+Host = Annotated[str, _pattern(_HOST, "a host name or address", "edge1.example.test")]
+Domain = Annotated[str, _pattern(_DOMAIN, "a domain", "example.test")]
+Password = Annotated[str, Field(min_length=1, max_length=128)]
+Port = Annotated[StrictInt, Field(ge=1, le=65535)]
+Seconds = Annotated[float, Field(gt=0, le=86400)]
+
+
+class Settings(BaseModel):
+    """Unknown keys are errors; nothing changes after loading; secrets stay out of `repr`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, hide_input_in_errors=True)
+
+
+class Log(Settings):
+    format: Literal["text", "json"] = "text"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    file: Path | None = None
+
+
+class Tls(Settings):
+    ca: Path
+    certificate: Path
+    key: Path
+
+
+class Dns(Settings):
+    servers: tuple[Host, ...] = ()  # IP literals; default: internal_dns (or external_dns) of the deployment
+    check: tuple[Host, ...] = ()  # names looked up each `interval`, state in `seaway status dns`
+    interval: Seconds = 30.0
+    timeout: Seconds = 2.0  # for one server
+
+
+class Sip(Settings):
+    domains: tuple[Domain, ...] = ()  # default: the deployment's domain
+    realm: Annotated[str, Field(min_length=1, max_length=128)] | None = None  # default: the first domain
+    media_idle: Seconds = 300.0
+
+
+class Registrar(Settings):
+    minimum: Annotated[StrictInt, Field(ge=1, le=86400)] = 60
+    maximum: Annotated[StrictInt, Field(ge=1, le=86400 * 7)] = 3600
+    default: Annotated[StrictInt, Field(ge=1, le=86400 * 7)] = 600
+    contacts_per_user: Annotated[StrictInt, Field(ge=1, le=100)] = 10
+    bindings: Annotated[StrictInt, Field(ge=1, le=1_000_000)] = 20_000
+
+
+class Limits(Settings):
+    connections: Annotated[StrictInt, Field(ge=1, le=100_000)] = 10_000
+    connections_per_source: Annotated[StrictInt, Field(ge=1, le=100_000)] = 200
+    first_request: Seconds = 30.0  # a connection that has not sent a whole request by then is closed
+
+
+class User(Settings):
+    name: Annotated[str, Field(min_length=1, max_length=128)]
+    password: Annotated[Password | None, Field(repr=False)] = None
+    ha1_sha256: Annotated[str | None, Field(repr=False)] = None
+    ha1_md5: Annotated[str | None, Field(repr=False)] = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        stored = [
+            (name, length) for name, length in (("ha1_sha256", 64), ("ha1_md5", 32)) if getattr(self, name) is not None
+        ]
+        if (self.password is None) == (not stored):
+            raise Refused(f"user {self.name}: give either password or ha1_sha256/ha1_md5", "keep one of them")
+        for name, length in stored:
+            if not _HEX[length].fullmatch(getattr(self, name)):
+                raise Refused(
+                    f"user {self.name}: {name} is not {length} lower-case hex digits", "make it with `seaway node ha1`"
+                )
+        return self
+
+
+class Traversal(Settings):
+    """One traversal zone. The core is its client, the edge its server."""
+
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    user: Annotated[str, Field(min_length=1, max_length=128)]
+    password: Annotated[Password, Field(repr=False)]
+    verify_name: Host | None = None  # default: the FQDN of the other node when there is just one
+    host: Host | None = None  # client only; default: the edge's address in the deployment
+    zone: Annotated[StrictInt, Field(ge=1, le=1000)] = 1  # n-th zone: listener 7001 + n - 1
+    keep_alive: Seconds = 30.0
+    ping: Seconds = 15.0
+
+
+class Neighbour(Settings):
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    addresses: Annotated[tuple[Host, ...], Field(min_length=1)]
+    port: Port = 5060
+    transport: Literal["udp", "tcp", "tls"] = "tcp"
+    nic: Literal["inner", "outer"] = "inner"
+    verify_name: Host | None = None
+
+
+class Rule(Settings):
+    priority: Annotated[StrictInt, Field(ge=1, le=65534)]
+    match: Annotated[str, BeforeValidator(_regular_expression)]
+    target: Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class NodeConfig(Settings):
+    node: Annotated[str, Field(min_length=1, max_length=64)]
+    deployment_path: Annotated[Path, Field(alias="deployment")]
+    run_dir: Path
+    run_as: Annotated[str, Field(min_length=1, max_length=64)] = "nobody"
+    log: Log = Log()
+    tls: Tls | None = None
+    dns: Dns = Dns()
+    sip: Sip = Sip()
+    registrar: Registrar = Registrar()
+    limits: Limits = Limits()
+    users: Annotated[tuple[User, ...], Field(alias="user")] = ()
+    traversal: tuple[Traversal, ...] = ()
+    neighbours: Annotated[tuple[Neighbour, ...], Field(alias="neighbour")] = ()
+    rules: Annotated[tuple[Rule, ...], Field(alias="rule")] = ()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        zones = [each.name for each in self.traversal] + [each.name for each in self.neighbours]
+        for what, names in (
+            ("user", [each.name for each in self.users]),
+            ("zone", [*zones]),
+            ("rule priority", [str(each.priority) for each in self.rules]),
+        ):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise Refused(f"{what} {twice[0]} occurs twice", "give each its own")
+        targets = {"registrations", *zones}
+        for rule in self.rules:
+            if rule.target not in targets:
+                remedy = did_you_mean(rule.target, targets, plural="targets")
+                raise Refused(f'rule {rule.priority}: there is no zone "{rule.target}"', remedy)
+        for each in self.neighbours:
+            if each.transport == "tls" and each.verify_name is None:
+                raise Refused(f"neighbour {each.name}: TLS needs verify_name", "give the DNS name in its certificate")
+        if self.registrar.minimum > self.registrar.maximum:
+            raise Refused("registrar.minimum is above registrar.maximum", "lower minimum")
+        return self
+
+
+def parse_node_config(text: str, path: Path) -> NodeConfig:
+    """A configuration from TOML text; relative paths in it start at the folder of `path`. Raises `ConfigError`."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(
+            "file", None, f"not valid TOML: {error}", "correct the syntax there", origin=str(path)
+        ) from None
+    try:
+        config = NodeConfig.model_validate(data)
+    except ValidationError as error:
+        raise _first_error(error, data, str(path)) from None
+    base = path.parent
+    tls = config.tls
+    return config.model_copy(
+        update={
+            "deployment_path": base / config.deployment_path,
+            "run_dir": base / config.run_dir,
+            "tls": tls and Tls(ca=base / tls.ca, certificate=base / tls.certificate, key=base / tls.key),
+            "log": config.log.model_copy(update={"file": config.log.file and base / config.log.file}),
+        }
+    )
+
+
+def load_node_config(path: str | Path) -> tuple[NodeConfig, Deployment]:
+    """The configuration and its deployment. Raises `ConfigError` or `DeploymentError`."""
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise ConfigError("file", str(path), f"cannot be read ({reason})", "name a readable TOML file") from None
+    config = parse_node_config(text, path)
+    deployment = load_deployment(config.deployment_path)
+    names = [each.name for each in deployment.nodes]
+    if config.node not in names:
+        remedy = did_you_mean(config.node, names, plural="nodes")
+        raise ConfigError("node", config.node, f"{config.deployment_path} has no such node", remedy, origin=str(path))
+    return config, deployment
+
+
+def _first_error(error: ValidationError, data: dict[str, Any], origin: str) -> ConfigError:
+    first = error.errors(include_url=False)[0]
+    location = [part for part in first["loc"] if not (isinstance(part, str) and part.startswith("function-"))]
+    setting = ".".join(str(part + 1) if isinstance(part, int) else part for part in location) or "file"
+    last = location[-1] if location else ""
+    value: Any = data
+    for part in location:
+        try:
+            value = value[part]
+        except (KeyError, IndexError, TypeError):
+            value = None
+            break
+    if isinstance(value, dict | list) or last in _SECRETS:
+        value = None
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, Refused):
+        return ConfigError(setting, value, cause.reason, cause.remedy, origin=origin)
+    if first["type"] == "extra_forbidden":
+        remedy = did_you_mean(str(last), _known(location[:-1]), plural="settings")
+        return ConfigError(setting, value, "unknown setting", remedy, origin=origin)
+    if first["type"] == "missing":
+        return ConfigError(setting, None, "is missing", f"add {last} there", origin=origin)
+    reason = first["msg"][0].lower() + first["msg"][1:]
+    return ConfigError(setting, value, reason, "see docs/configuration.md for what may stand there", origin=origin)
+
+
+def _known(path: list[int | str]) -> list[str]:
+    """The settings that may stand under `path`."""
+    model: type[BaseModel] = NodeConfig
+    for part in path:
+        if isinstance(part, int):
+            continue
+        field = next((f for key, f in model.model_fields.items() if part in (key, f.alias)), None)
+        inner = _model_in(field.annotation) if field is not None else None
+        if inner is None:
+            return []
+        model = inner
+    return [field.alias or key for key, field in model.model_fields.items()]
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for each in getattr(annotation, "__args__", ()) if (found := _model_in(each))), None)

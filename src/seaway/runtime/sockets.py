@@ -1,0 +1,345 @@
+"""The one place that binds and connects sockets. Every socket belongs to a catalog row (invariant 1).
+
+`Sockets` knows the resolved deployment and the node it runs on. What a caller asks for is checked against the row: the
+address is that of the node's NIC in this row, the port lies in the row's range, the remote end is one the row allows.
+Anything else is a `SocketError` before any system call. Sockets come back non-blocking, ready for the event loop, and
+`table()` names the row of each one that is open.
+
+Unix sockets have no row and are opened in `ipc.py`. Which rows serve SIP is not known here.
+"""
+
+from __future__ import annotations
+
+import errno
+import secrets
+import socket
+import time
+import weakref
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from seaway.catalog.model import Transport
+from seaway.catalog.ports import PortSet
+from seaway.catalog.resolve import Resolution
+from seaway.runtime.holder import who_holds
+
+__all__ = ["Claim", "OpenSocket", "RowSocket", "SocketError", "Sockets"]
+
+Address = tuple[str, int]
+
+_BACKLOG = 1024
+_UDP_BUFFER = 4 * 1024 * 1024  # octets asked for; the kernel caps it at net.core.rmem_max
+_QUARANTINE = 60.0  # seconds a client port rests after use, as long as firewalls and peers may remember it
+
+
+class SocketError(Exception):
+    """A socket that may not, or cannot, be opened. `str()` is one line with row, address, reason and remedy."""
+
+    def __init__(self, row: str, address: str, reason: str, remedy: str, *, errno: int | None = None) -> None:
+        super().__init__(f"row {row}, {address}: {reason}; {remedy}")
+        self.row = row
+        self.address = address
+        self.reason = reason
+        self.remedy = remedy
+        self.errno = errno
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one row gives this node on one NIC: local ports, and who may be at the other end."""
+
+    row: str
+    transport: Transport
+    nic: str
+    address: str
+    ports: PortSet
+    listens: bool
+    far_networks: tuple[IPv4Network | IPv6Network, ...]  # of the family of `address` only
+    far_ports: PortSet
+
+    def reaches(self, host: IPv4Address | IPv6Address, port: int) -> bool:
+        if self.far_ports.ranges and port not in self.far_ports:
+            return False
+        return any(host in each for each in self.far_networks)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSocket:
+    rows: tuple[str, ...]
+    kind: str  # "udp", "listen", "dial"
+    transport: str
+    nic: str
+    local: Address
+    remote: Address | None
+
+
+class RowSocket(socket.socket):
+    """A socket that can name its rows."""
+
+    entry: OpenSocket
+
+
+class Sockets:
+    """`resolution` of the deployment, `node` the name of this node. Raises `KeyError` for an unknown node."""
+
+    def __init__(self, resolution: Resolution, node: str) -> None:
+        self._node = resolution.deployment.node(node)
+        self._open: weakref.WeakSet[RowSocket] = weakref.WeakSet()
+        self._resting: dict[tuple[str, int], float] = {}  # (NIC address, port) -> when it was taken
+        self._claims: dict[str, list[Claim]] = {}
+        self._own = {str(nic.address.ip) for _, nic in self._node.nics}
+        self._own |= {str(nic.public) for _, nic in self._node.nics if nic.public is not None}
+        for connection in resolution.connections:
+            for side, far, listens in (
+                (connection.source, connection.destination, False),
+                (connection.destination, connection.source, True),
+            ):
+                if node not in side.hosts or side.nic is None:
+                    continue
+                ip = self._node.facing("outer" if side.nic == "outer" else "inner")[1].address.ip
+                networks = [ip_network(each) for each in (*far.networks, *far.public)]
+                far_networks = tuple(each for each in networks if each.version == ip.version)
+                claim = Claim(
+                    connection.row.id, connection.carrier.transport, side.nic, str(ip), side.ports, listens,
+                    far_networks, far.ports,
+                )  # fmt: skip
+                for row in (connection.row.id, *connection.also):
+                    self._claims.setdefault(row, []).append(claim)
+
+    # -- opening
+
+    def udp(self, rows: str | Iterable[str], nic: str, port: int) -> RowSocket:
+        """A bound UDP socket that serves all of `rows` (listening, sending, or both). Raises `SocketError`."""
+        names = (rows,) if isinstance(rows, str) else tuple(rows)
+        address = ""
+        for row in names:
+            address = self._claim(row, Transport.UDP, nic, port).address
+        if not address:
+            raise SocketError("-", f"port {port}/udp", "no row was named", "name the catalog rows of this socket")
+        made = self._new(names, "udp", socket.SOCK_DGRAM, nic, (address, port), None)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _UDP_BUFFER)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _UDP_BUFFER)
+        self._bind(made)
+        return made
+
+    def listen(self, row: str, nic: str, port: int) -> RowSocket:
+        """A listening TCP socket. Raises `SocketError`, also when the row does not listen there."""
+        claim = self._claim(row, Transport.TCP, nic, port, listens=True)
+        made = self._new((row,), "listen", socket.SOCK_STREAM, nic, (claim.address, port), None)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._bind(made)
+        made.listen(_BACKLOG)
+        return made
+
+    def dial(self, row: str, remote: Address, *, nic: str) -> RowSocket:
+        """A TCP socket bound to a port of the row's source range, not yet connected; see `connect`.
+
+        `remote` is an IP literal and a port that the row must allow. Raises `SocketError`.
+        """
+        return self._client(row, Transport.TCP, remote, nic)
+
+    def datagram_client(self, row: str, remote: Address, nic: str) -> RowSocket:
+        """A UDP socket on a random port of the row's source range, connected to `remote`. Raises `SocketError`."""
+        made = self._client(row, Transport.UDP, remote, nic)
+        try:
+            made.connect(remote)
+        except OSError as error:
+            made.close()
+            raise self._failed(made.entry, error) from error
+        return made
+
+    @staticmethod
+    def start_connect(made: RowSocket) -> bool:
+        """Begin to connect a socket from `dial`: true when it is connected at once, else wait until it is writable.
+
+        Raises `SocketError`.
+        """
+        assert made.entry.remote is not None
+        code = made.connect_ex(made.entry.remote)
+        if code in (0, errno.EISCONN):
+            return True
+        if code in (errno.EINPROGRESS, errno.EALREADY):
+            return False
+        raise Sockets._failed(made.entry, OSError(code, errno.errorcode.get(code, str(code))))
+
+    # -- asking
+
+    def table(self) -> list[OpenSocket]:
+        """What is open now, sorted by local address."""
+        return sorted(
+            (each.entry for each in self._open if each.fileno() >= 0),
+            key=lambda e: (e.transport, e.local, e.remote or ()),
+        )
+
+    def has(self, row: str) -> bool:
+        """Whether this node takes part in `row` in this deployment."""
+        return row in self._claims
+
+    def is_own(self, host: str) -> bool:
+        """Whether `host` (an IP literal) is an address of this node, as it is or as a firewall translates it."""
+        return host in self._own
+
+    def choose(self, rows: Iterable[str], transport: Transport, remote: Address, nic: str) -> str:
+        """The first of `rows` by which this node may send to `remote` from `nic`. Raises `SocketError`.
+
+        This is the guard against destinations named by the peer (R35): multicast, broadcast, unspecified and own
+        addresses are refused, and so is whatever no row covers.
+        """
+        shown = f"{remote[0]}:{remote[1]}/{transport}"
+        host = _literal(remote[0], "-", shown)
+        if host.is_multicast or host.is_unspecified or str(host) == "255.255.255.255" or self._is_broadcast(host):
+            raise SocketError("-", shown, "no unicast address", "nothing is sent there")
+        if str(host) in self._own:
+            raise SocketError("-", shown, "an address of this node itself", "nothing is sent there")
+        facing = self._facing(nic)
+        tried = []
+        for row in rows:
+            for claim in self._claims.get(row, ()):
+                if claim.transport is not transport or claim.nic != facing:
+                    continue
+                if claim.reaches(host, remote[1]) and not (claim.listens and transport is Transport.TCP):
+                    return row
+                tried.append(row)
+        listed = ", ".join(dict.fromkeys(tried)) or "none on this NIC"
+        raise SocketError(listed, shown, "no catalog row allows this destination", "see `seaway map resolve`")
+
+    # -- inside
+
+    def _facing(self, nic: str) -> str:
+        return self._node.facing("outer" if nic == "outer" else "inner")[0]
+
+    def _is_broadcast(self, host: IPv4Address | IPv6Address) -> bool:
+        return any(host == nic.address.network.broadcast_address and host.version == 4 for _, nic in self._node.nics)
+
+    def _claim(self, row: str, transport: Transport, nic: str, port: int, *, listens: bool = False) -> Claim:
+        shown = f"port {port}/{transport} on the {nic} NIC"
+        facing = self._facing(nic)
+        claims = self._claims.get(row)
+        if not claims:
+            raise SocketError(row, shown, f"{self._node.name} has no part in this row", "see `seaway map resolve`")
+        fitting = [
+            each for each in claims
+            if each.transport is transport and each.nic == facing and (each.listens or not listens)
+        ]  # fmt: skip
+        for claim in fitting:
+            if port in claim.ports:
+                return claim
+        if not fitting:
+            what = "listens" if listens else "has a socket"
+            raise SocketError(row, shown, f"the row {what} on no such transport and NIC", "see `seaway map resolve`")
+        allowed = " or ".join(sorted({str(each.ports) for each in fitting}))
+        raise SocketError(row, shown, f"the row allows {allowed}", "change [ports] of the deployment, or the caller")
+
+    def _client(self, row: str, transport: Transport, remote: Address, nic: str) -> RowSocket:
+        shown = f"{remote[0]}:{remote[1]}/{transport}"
+        host = _literal(remote[0], row, shown)
+        facing = self._facing(nic)
+        fitting = [
+            each for each in self._claims.get(row, ())
+            if each.transport is transport and each.nic == facing and not each.listens
+        ]  # fmt: skip
+        if not fitting:
+            raise SocketError(row, shown, f"{self._node.name} opens nothing by this row", "see `seaway map resolve`")
+        claim = next((each for each in fitting if each.reaches(host, remote[1])), None)
+        if claim is None:
+            raise SocketError(row, shown, "the row does not lead there", "see `seaway map resolve`")
+        kind = socket.SOCK_STREAM if transport is Transport.TCP else socket.SOCK_DGRAM
+        for port in self._candidates(claim):
+            made = self._new(
+                (row,), "dial" if transport is Transport.TCP else "udp", kind, nic, (claim.address, port), remote
+            )
+            if transport is Transport.TCP:
+                # A port whose last connection is in TIME_WAIT may be taken again; two live ones never share it.
+                made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                made.bind((claim.address, port))
+            except OSError as error:
+                made.close()
+                if error.errno == errno.EADDRINUSE:
+                    continue
+                raise self._failed(made.entry, error) from error
+            self._rest(claim.address, port)
+            return made
+        raise SocketError(row, shown, f"every source port of {claim.ports} is in use", "widen the range in [ports]")
+
+    def _candidates(self, claim: Claim) -> Iterable[int]:
+        """Free ports of the row from a random start; rested ones first, then those used a moment ago, oldest first."""
+        busy = {
+            each.entry.local[1] for each in self._open if each.fileno() >= 0 and each.entry.local[0] == claim.address
+        }
+        count = sum(1 for _ in claim.ports)
+        start = secrets.randbelow(count)
+        before: list[int] = []
+        after: list[int] = []
+        for position, port in enumerate(claim.ports):
+            (before if position < start else after).append(port)
+        limit = time.monotonic() - _QUARANTINE
+        tired: list[tuple[float, int]] = []
+        for port in (*after, *before):
+            if port in busy:
+                continue
+            used = self._resting.get((claim.address, port), limit)
+            if used <= limit:
+                yield port
+            else:
+                tired.append((used, port))
+        for _, port in sorted(tired):
+            yield port
+
+    def _rest(self, address: str, port: int) -> None:
+        self._resting.pop((address, port), None)
+        self._resting[address, port] = time.monotonic()
+        limit = time.monotonic() - _QUARANTINE
+        while self._resting:  # in order of use; bounded by the number of ports anyway
+            oldest = next(iter(self._resting))
+            if self._resting[oldest] > limit:
+                return
+            del self._resting[oldest]
+
+    def _new(
+        self, rows: tuple[str, ...], kind: str, type: int, nic: str, local: Address, remote: Address | None
+    ) -> RowSocket:
+        family = socket.AF_INET6 if ":" in local[0] else socket.AF_INET
+        made = RowSocket(family, type)
+        transport = "tcp" if type == socket.SOCK_STREAM else "udp"
+        made.entry = OpenSocket(rows, kind, transport, self._facing(nic), local, remote)
+        made.setblocking(False)
+        self._open.add(made)
+        return made
+
+    def _bind(self, made: RowSocket) -> None:
+        try:
+            made.bind(made.entry.local)
+        except OSError as error:
+            made.close()
+            raise self._failed(made.entry, error) from error
+
+    @staticmethod
+    def _failed(entry: OpenSocket, error: OSError) -> SocketError:
+        row = "+".join(entry.rows)
+        shown = f"{entry.local[0]}:{entry.local[1]}/{entry.transport}"
+        if entry.remote is not None:
+            shown += f" to {entry.remote[0]}:{entry.remote[1]}"
+        reason, remedy = error.strerror or str(error), "check the address and the route"
+        if error.errno == errno.EADDRINUSE:
+            holder = who_holds(entry.transport, entry.local)
+            reason = "the port is in use" + (f" by {holder}" if holder else "")
+            remedy = (
+                f"stop {holder}" if holder else f"find its owner with `ss -lnp sport = {entry.local[1]}` and stop it"
+            )
+        elif error.errno == errno.EADDRNOTAVAIL:
+            reason, remedy = (
+                "this host does not have the address",
+                "give it to the NIC, or correct nic.address of the node",
+            )
+        elif error.errno in (errno.EACCES, errno.EPERM):
+            reason, remedy = "not permitted", "start as root (ports below 1024), or check the host firewall"
+        return SocketError(row, shown, reason, remedy, errno=error.errno)
+
+
+def _literal(host: str, row: str, shown: str) -> IPv4Address | IPv6Address:
+    try:
+        return ip_address(host)
+    except ValueError:
+        raise SocketError(row, shown, "no IP address", "resolve the name first") from None
