@@ -165,10 +165,9 @@ def parse_contacts(values: Iterable[bytes]) -> list[NameAddr] | Literal["*"]:
 
 def uri_of(value: bytes) -> bytes:
     """The raw URI of one name-addr or addr-spec. Raises `SipError` (400) when it has none."""
-    begin = value.find(b"<")
+    quoted = quoted_end(value, 0) if value.startswith(b'"') else 0
+    begin = value.find(b"<", quoted)
     if begin < 0:
-        return _parse_addr_spec(value.strip(LWS)).uri
-    if b'"' in value[:begin]:
         return parse_nameaddr(value).uri
     close = value.find(b">", begin)
     if close <= begin + 1:
@@ -178,16 +177,14 @@ def uri_of(value: bytes) -> bytes:
 
 def tag_of(value: bytes) -> bytes | None:
     """The tag of a From or To value, `None` when it has none. Raises `SipError` (400) when it is no token."""
-    if b'"' not in value:
-        close = value.rfind(b">")
-        if close >= 0:
-            params = value[close + 1 :]
-            if not params:
-                return None
-            if params.startswith(b";tag="):  # nearly every message: the tag first, then nothing
-                first = params[5:].partition(b";")[0]
-                if first and not first.translate(None, TOKEN):
-                    return first
+    # In a well-formed value the last ">" ends the URI, or a quote follows it: then the slow way decides.
+    params = value[value.rfind(b">") + 1 :]
+    if not params and value:
+        return None
+    if params.startswith(b";tag="):  # nearly every message: the tag first, then nothing
+        first = params[5:].partition(b";")[0]
+        if first and not first.translate(None, TOKEN):
+            return first
     tag = parse_nameaddr(value).tag
     if tag is not None and not is_token(tag):
         raise SipError("a tag is no token", section="RFC 3261 §25.1 tag-param")
