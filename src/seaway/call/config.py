@@ -90,4 +90,4 @@ class ControlConfig:
     rules: tuple[Rule, ...] = ()
     server_name: str = "Seaway"
     secret: bytes = b""  # node secret for nonces and route tokens; at least 16 octets
-    media_idle: float = 300.0  # seconds without any media after which a call's media session is released
+    media_idle: float = 1800.0  # seconds without any media after which a call's media session is released

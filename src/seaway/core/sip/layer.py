@@ -97,7 +97,7 @@ class TransactionLayer:
 
     def receive_response(self, response: Response, now: float) -> None:
         """A well-formed response; one that fits no transaction is dropped (R34)."""
-        branch = branch_of(response.lines[response.names.index(b"via")])
+        branch = branch_of(response.value(response.names.index(b"via")))
         if branch is None:
             self.counters["sip.response.stray"] += 1
             return
@@ -319,7 +319,7 @@ class TransactionLayer:
     def _forget(self, transaction: ServerTransaction | ClientTransaction) -> None:
         transaction.advance(Event.LINGER)
         transaction.context = None
-        if type(transaction) is ServerTransaction:
+        if isinstance(transaction, ServerTransaction):
             self._servers.pop(transaction.key, None)
         else:
             self._drop_client(transaction)

@@ -260,7 +260,7 @@ class Proxy:
         request = context.request
         sides = self._sides
         lines = [b"%b %b SIP/2.0" % (request.method, target.uri), sides.via(target.where) + key]
-        if request.method in _DIALOG_METHODS:
+        if request.method in _DIALOG_METHODS and context.token is None:
             call_id = context.call_id
             inbound = sides.record_route(context.flow)
             outbound = sides.record_route(target.where)

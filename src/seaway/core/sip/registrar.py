@@ -13,7 +13,7 @@ from seaway.wire.digits import parse_digits
 from seaway.wire.errors import WireError
 from seaway.wire.sip.errors import SipError
 from seaway.wire.sip.message import Request
-from seaway.wire.sip.nameaddr import Contact, parse_contacts
+from seaway.wire.sip.nameaddr import NameAddr, parse_contacts
 
 __all__ = ["Binding", "Bounds", "Registrar", "RegistrarResult"]
 
@@ -37,7 +37,7 @@ class Binding:
     __slots__ = ("agent", "aor", "call_id", "cseq", "expires", "flow", "q", "uri")
 
     def __init__(
-        self, aor: bytes, uri: bytes, call_id: bytes, cseq: int, expires: float, q: float, flow: Flow, agent: bytes
+        self, aor: bytes, uri: bytes, call_id: bytes, cseq: int, expires: float, q: int, flow: Flow, agent: bytes
     ) -> None:
         self.aor = aor
         self.uri = uri
@@ -76,18 +76,12 @@ class Registrar:
         expires_header = request.get(b"expires")
         if expires_header is not None:
             default = _number(expires_header, b"Expires")
-        contacts: list[Contact] = []
-        wildcard = False
-        for value in request.all(b"contact"):
-            if value == b"*":
-                wildcard = True
-            else:
-                contacts.extend(parse_contacts(value))
-        if wildcard:
-            if contacts or default != 0 or expires_header is None:
-                raise SipError("Contact * needs Expires 0 and no other contact", section="RFC 3261 §10.2.2")
-            return self._remove_all(aor, call_id, cseq, now)
-        wanted: list[tuple[Contact, int]] = []
+        contacts = parse_contacts(request.all(b"contact"))
+        if contacts == "*":
+            if default != 0 or expires_header is None:
+                raise SipError("Contact * needs Expires 0", section="RFC 3261 §10.2.2")
+            return self._remove_all(aor, call_id, cseq)
+        wanted: list[tuple[NameAddr, int]] = []
         for contact in contacts:
             expires = default if contact.expires is None else contact.expires
             if 0 < expires < self._bounds.minimum:
@@ -134,7 +128,7 @@ class Registrar:
         aor: bytes,
         call_id: bytes,
         cseq: int,
-        wanted: list[tuple[Contact, int]],
+        wanted: list[tuple[NameAddr, int]],
         flow: Flow,
         now: float,
     ) -> RegistrarResult:
@@ -165,7 +159,7 @@ class Registrar:
                 added.append(contact.uri)
         return RegistrarResult(200, self._contact_headers(aor, now), tuple(added), tuple(removed))
 
-    def _remove_all(self, aor: bytes, call_id: bytes, cseq: int, now: float) -> RegistrarResult:
+    def _remove_all(self, aor: bytes, call_id: bytes, cseq: int) -> RegistrarResult:
         bindings = self._bindings.get(aor, [])
         if any(each.call_id == call_id and cseq <= each.cseq for each in bindings):
             return RegistrarResult(500)

@@ -1,0 +1,103 @@
+"""Who is asking: digest authentication of requests from outside the trusted zones (RFC 3261 §22, RFC 8760).
+
+Every method from an untrusted zone is checked (R38), and the name that was proved must be the one in From and, for
+REGISTER, in To (R39).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from seaway.call.config import ControlConfig
+from seaway.call.digest_fields import digest_parameters
+from seaway.identity.digest import Authenticator, Credentials, DigestError, Verdict
+from seaway.wire.sip.errors import SipError
+from seaway.wire.sip.message import Request
+from seaway.wire.sip.nameaddr import uri_of
+from seaway.wire.sip.uri import SipUri, parse_uri
+
+__all__ = ["Admission", "Refusal", "address_of_record"]
+
+Headers = tuple[tuple[bytes, bytes], ...]
+_UNTRUSTED_IDENTITY = (
+    b"p-asserted-identity", b"p-preferred-identity", b"remote-party-id", b"diversion", b"history-info", b"identity",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Answer with `status`; `why` is for the log, not for the peer."""
+
+    status: int
+    why: str
+    headers: Headers = ()
+
+
+def address_of_record(uri: bytes) -> bytes | None:
+    """`user@host` in canonical form for a SIP URI, `None` for another scheme. Raises `SipError`."""
+    parsed = parse_uri(uri)
+    return parsed.aor() if isinstance(parsed, SipUri) else None
+
+
+class Admission:
+    """Checks credentials against the node's users."""
+
+    def __init__(self, config: ControlConfig, counters: Counter[str]) -> None:
+        self._authenticator = Authenticator(config.realm, config.secret)
+        self._users = {user.name: user.ha1 for user in config.users}
+        self._domains = frozenset(domain.lower().encode() for domain in config.domains)
+        self._counters = counters
+
+    def check(self, request: Request, source: str, now: float) -> str | Refusal:
+        """The name of the authenticated user, or why not. `source` is the peer's IP address."""
+        proxy = request.method != b"REGISTER"
+        values = request.all(b"proxy-authorization" if proxy else b"authorization")
+        try:
+            credentials = self._select(values)
+        except (SipError, DigestError) as error:
+            return Refusal(400, f"credentials cannot be read: {error}")
+        if credentials is None:
+            return Refusal(407 if proxy else 401, "no credentials yet", self._challenge(source, proxy, now, False))
+        verdict = self._authenticator.verify(
+            credentials, request.method.decode(), self._users.get(credentials.user), source, now
+        )
+        if verdict is Verdict.ACCEPTED:
+            return self._identity(request, credentials.user)
+        if verdict is Verdict.REFUSED:
+            self._counters["sip.auth.refused"] += 1
+        headers = self._challenge(source, proxy, now, verdict is Verdict.STALE)
+        return Refusal(407 if proxy else 401, f"credentials {verdict}", headers)
+
+    def _select(self, values: list[bytes]) -> Credentials | None:
+        """The first credentials for our realm; those for other realms are not ours to judge."""
+        for value in values:
+            parameters = digest_parameters(value)
+            if parameters is not None and parameters.get("realm") == self._authenticator.realm:
+                return Credentials.from_parameters(parameters)
+        return None
+
+    def _identity(self, request: Request, user: str) -> str | Refusal:
+        fields = (b"from", b"to") if request.method == b"REGISTER" else (b"from",)
+        for name in fields:
+            aor = address_of_record(uri_of(request.require(name)))
+            claimed, _, domain = (aor or b"").rpartition(b"@")
+            if claimed != user.encode() or domain not in self._domains:
+                self._counters["sip.auth.identity_mismatch"] += 1
+                return Refusal(403, f"{name.decode()} names {aor!r}, but {user!r} was authenticated")
+        return user
+
+    def _challenge(self, source: str, proxy: bool, now: float, stale: bool) -> Headers:
+        name = b"Proxy-Authenticate" if proxy else b"WWW-Authenticate"
+        return tuple(
+            (name, str(each).encode()) for each in self._authenticator.challenges(source, now, stale=stale)
+        )
+
+    def clean(self, request: Request) -> None:
+        """Remove what only a trusted peer may say, and our own credentials (R22, RFC 3325 §5)."""
+        present = set(request.names)
+        for name in _UNTRUSTED_IDENTITY:
+            if name in present:
+                request.remove(name)
+        if b"proxy-authorization" in present:
+            request.remove(b"proxy-authorization")

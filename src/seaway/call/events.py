@@ -1,0 +1,29 @@
+"""What call control puts out besides SIP: commands for the media relay, and events for log and counters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from seaway.core.sip.io import CloseFlow, Send, SendTo
+from seaway.media.protocol import Command
+
+__all__ = ["ControlOutput", "LogEvent", "MediaCommand"]
+
+
+@dataclass(frozen=True, slots=True)
+class MediaCommand:
+    """A command for the relay process."""
+
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class LogEvent:
+    """Something an operator may want to know. `level` is "info" or "warning"; no secrets in `fields`."""
+
+    event: str
+    fields: dict[str, object] = field(default_factory=dict)
+    level: str = "info"
+
+
+ControlOutput = Send | SendTo | CloseFlow | MediaCommand | LogEvent

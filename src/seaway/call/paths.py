@@ -1,0 +1,209 @@
+"""Where a request goes: dial plan and bindings for new requests, route tokens for requests inside a dialog.
+
+Also the reverse: what the route token towards the sender of a request has to hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from seaway.call.admission import address_of_record
+from seaway.call.config import ControlConfig, Listener
+from seaway.call.zones import Zone, Zones
+from seaway.core.sip.io import Address, Flow, Hop, TransportName
+from seaway.core.sip.proxy import Target
+from seaway.core.sip.registrar import Binding, Registrar
+from seaway.core.sip.routing import first_route, uri_host_port
+from seaway.core.sip.sides import Sides, host_port
+from seaway.policy.dialplan import REGISTRATIONS, DialPlan
+from seaway.wire.sip.errors import SipError
+from seaway.wire.sip.message import Request
+from seaway.wire.sip.nameaddr import uri_of
+from seaway.wire.sip.uri import SipUri, parse_uri
+
+__all__ = ["Found", "Paths"]
+
+_FORBIDDEN_HOSTS = ("0.", "224.", "239.", "255.", "ff")  # R35: never to multicast, broadcast or the unspecified address
+
+
+class Found:
+    """The outcome of a search: `targets`, the zone they are in, or the `status` to answer and `why` (for the log)."""
+
+    __slots__ = ("status", "targets", "why", "zone")
+
+    def __init__(self, zone: Zone | None, targets: list[Target], status: int = 404, why: str = "") -> None:
+        self.zone = zone
+        self.targets = targets
+        self.status = status
+        self.why = why
+
+
+class Paths:
+    """Routing of one node."""
+
+    def __init__(
+        self, config: ControlConfig, zones: Zones, registrar: Registrar, sides: Sides, flows: dict[int, Flow],
+        new_flow_id: Callable[[], int],
+    ) -> None:  # fmt: skip
+        self._plan = DialPlan((rule.priority, rule.pattern, rule.target) for rule in config.rules)
+        self._zones = zones
+        self._registrar = registrar
+        self._sides = sides
+        self._flows = flows  # open streams by id
+        self._new_flow_id = new_flow_id
+        self._domains = frozenset(domain.lower().encode() for domain in config.domains)
+        self._default_domain = config.domains[0].lower().encode()
+        self._users = frozenset(user.name.encode() for user in config.users)
+        self._udp: tuple[Listener, ...] = tuple(each for each in config.listeners if each.transport == "udp")
+        self._outward = "outer" if config.role == "edge" else "inner"
+        self._udp_flows: dict[tuple[int, Address], Flow] = {}
+
+    # -- new requests
+
+    def alias(self, uri: bytes) -> bytes | None:
+        """The `user@domain` that is looked for; our own address as host stands for the first domain.
+
+        `None` when the URI is no SIP URI or has no user. Raises `SipError`.
+        """
+        aor = address_of_record(uri)
+        if aor is None or b"@" not in aor:
+            return None
+        user, _, host = aor.rpartition(b"@")
+        if host not in self._domains and uri_host_port(uri) in self._sides.own:
+            return user + b"@" + self._default_domain
+        return aor
+
+    def search(self, alias: bytes, uri: bytes, ingress: Zone, now: float) -> Found:
+        """Apply the dial plan. A request never goes back to the zone it came from."""
+        try:
+            text = alias.decode("ascii")
+        except UnicodeDecodeError:
+            return Found(None, [], 404, "the alias has octets outside ASCII")
+        status, why = 404, "no rule of the dial plan matches"
+        for name in self._plan.targets(text):
+            if name == REGISTRATIONS:
+                targets = [self.to_binding(each, now) for each in self._registrar.lookup(alias, now)]
+                usable = [each for each in targets if each is not None]
+                if usable:
+                    return Found(None, usable)
+                if targets or alias.rpartition(b"@")[0] in self._users:
+                    status, why = 480, "the user is known here but not registered"
+                elif status == 404:
+                    why = "nobody is registered under this alias"
+                continue
+            if name == ingress.name:
+                continue
+            link = self._zones.links.get(name)
+            if link is not None:
+                if link.flow is None:
+                    status, why = 480, f"zone {name} is {link.machine.state.value}: {link.machine.reason}"
+                    continue
+                return Found(link.zone, [Target(uri, link.flow, b"z" + name.encode())])
+            hop = self._zones.hop(name)
+            if hop is not None:
+                return Found(Zone(name, "neighbour"), [self._to_hop(uri, hop, b"z" + name.encode())])
+        return Found(None, [], status, why)
+
+    def to_binding(self, binding: Binding, now: float) -> Target | None:
+        """The target for a registered contact; `None` when its connection is gone."""
+        flow = binding.flow
+        if flow is None:
+            return None
+        if flow.transport == "udp":
+            plain = uri_host_port(binding.uri) == host_port(flow.remote)
+            return Target(binding.uri, flow, b"n" if plain else self._udp_payload(flow))
+        return Target(binding.uri, flow, b"f%x" % flow.id)
+
+    # -- requests inside a dialog
+
+    def follow(self, request: Request, token: bytes, now: float) -> Target | None:
+        """Where a request with our route token goes; `None` when that place is gone. Raises `SipError`."""
+        kind, rest = token[:1], token[1:]
+        if kind == b"z":
+            name = rest.decode()
+            link = self._zones.links.get(name)
+            if link is not None:
+                return Target(request.uri, link.flow, token) if link.flow is not None else None
+            hop = self._zones.hop(name)
+            return self._to_hop(request.uri, hop, token) if hop is not None else None
+        if kind == b"f":
+            flow = self._flows.get(int(rest, 16))  # ours: the token's MAC was checked
+            if flow is not None:
+                return Target(request.uri, flow, token)
+            binding = self._registrar.by_contact(request.uri, now)  # the phone has come back on another connection
+            return self.to_binding(binding, now) if binding is not None else None
+        if kind == b"u":
+            index, port, host = rest.split(b"-")
+            listener = self._udp[int(index)]
+            remote = (bytes.fromhex(host.decode()).decode(), int(port))
+            return Target(request.uri, self._udp_flow(listener, remote), token)
+        return self.by_uri(request)
+
+    def by_uri(self, request: Request) -> Target | None:
+        """RFC 3261 §16.6 steps 6 and 7: the next Route value, else the Request-URI, decides. Raises `SipError`."""
+        route = first_route(request)
+        uri = parse_uri(route if route is not None else request.uri)
+        if not isinstance(uri, SipUri):
+            raise SipError("cannot follow a URI that is not SIP", status=416, section="RFC 3261 §21.4.14")
+        transport = self._transport(uri)
+        host = uri.address
+        if host.startswith(_FORBIDDEN_HOSTS) or host == "::":
+            raise SipError("the next hop is no unicast address", status=403)
+        port = uri.port or (5061 if transport == "tls" else 5060)
+        if host_port((host, port)) in self._sides.own:
+            raise SipError("the next hop is this node itself", status=482, section="RFC 3261 §16.3")
+        hop = Hop(transport, host, port, self._outward, host if transport == "tls" else None)
+        return self._to_hop(request.uri, hop, b"n")
+
+    def _transport(self, uri: SipUri) -> TransportName:
+        name = "tls" if uri.secure else (uri.transport or "udp").lower()
+        if name not in ("udp", "tcp", "tls") or not self._sides.has(name, self._outward):  # type: ignore[arg-type]
+            raise SipError(f"transport {name} is not available here", status=480)
+        return name  # type: ignore[return-value]
+
+    def _to_hop(self, uri: bytes, hop: Hop, payload: bytes) -> Target:
+        """A hop over UDP to an address is a flow already; the rest is dialled by the runtime."""
+        if hop.transport == "udp" and (hop.host[:1].isdigit() or ":" in hop.host):
+            for listener in self._udp:
+                if listener.nic == hop.nic:
+                    return Target(uri, self._udp_flow(listener, (hop.host, hop.port)), payload)
+        return Target(uri, hop, payload)
+
+    # -- where a request came from
+
+    def back(self, request: Request, flow: Flow, zone: Zone) -> bytes:
+        """The token payload that leads back to the sender of `request`."""
+        if zone.kind != "default" and (zone.traversal or flow.transport != "udp"):
+            return b"z" + zone.name.encode()
+        if flow.transport != "udp":
+            return b"f%x" % flow.id
+        contact = request.get(b"contact")
+        if contact is not None and uri_host_port(uri_of(contact)) == host_port(flow.remote):
+            return b"n"
+        return self._udp_payload(flow)
+
+    def _udp_payload(self, flow: Flow) -> bytes:
+        for index, listener in enumerate(self._udp):
+            if listener.address == flow.local:
+                return b"u%d-%d-%b" % (index, flow.remote[1], flow.remote[0].encode().hex().encode())
+        return b"n"
+
+    def reply_flow(self, flow: Flow, port: int) -> Flow:
+        """The flow for responses: `flow` itself, or for UDP without `rport` the sent-by port at the same address."""
+        if flow.transport != "udp" or flow.remote[1] == port:
+            return flow
+        for listener in self._udp:
+            if listener.address == flow.local:
+                return self._udp_flow(listener, (flow.remote[0], port))
+        return flow
+
+    def _udp_flow(self, listener: Listener, remote: Address) -> Flow:
+        key = (id(listener), remote)
+        flow = self._udp_flows.get(key)
+        if flow is None:
+            if len(self._udp_flows) >= 10_000:
+                self._udp_flows.clear()
+            flow = Flow(self._new_flow_id(), "udp", listener.address, remote, listener.nic, listener.row)
+            self._udp_flows[key] = flow
+        return flow
+

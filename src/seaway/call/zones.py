@@ -1,0 +1,292 @@
+"""Which zone a flow belongs to, and the SIP side of the traversal links (OPTIONS with digest, pings).
+
+The state of a link is in `core/traversal/zone.py`; this file makes and reads its messages.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from seaway.call.config import ControlConfig, NeighbourZone, TraversalZone
+from seaway.call.digest_fields import digest_parameters
+from seaway.call.events import LogEvent
+from seaway.core.sip.client import ClientTransaction
+from seaway.core.sip.io import CloseFlow, Flow, Hop, Send
+from seaway.core.sip.proxy import Context, Proxy
+from seaway.core.sip.sides import Sides, host_port
+from seaway.core.traversal.zone import Dropped, ProbeZone, SendPing, StateChanged, ZoneClient, ZoneServer, ZoneState
+from seaway.identity.digest import Authenticator, Challenge, Credentials, DigestError, Verdict, answer, choose, ha1
+from seaway.wire.sip.errors import SipError
+from seaway.wire.sip.message import Response
+
+__all__ = ["DEFAULT_ZONE", "ClientLink", "ServerLink", "Zone", "Zones"]
+
+ZoneKind = Literal["default", "neighbour", "traversal-client", "traversal-server"]
+_MAX_REFUSALS = 5  # wrong digests on one connection before it is closed
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """Where a request comes from or goes to."""
+
+    name: str
+    kind: ZoneKind
+
+    @property
+    def trusted(self) -> bool:
+        return self.kind != "default"
+
+    @property
+    def traversal(self) -> bool:
+        return self.kind.startswith("traversal")
+
+
+DEFAULT_ZONE = Zone("default", "default")
+
+
+class _Link:
+    """What both ends of a traversal link share."""
+
+    def __init__(self, config: TraversalZone, machine: ZoneClient | ZoneServer, outputs: deque[Any]) -> None:
+        self.config = config
+        self.zone = Zone(config.name, "traversal-client" if config.role == "client" else "traversal-server")
+        self.machine = machine
+        self._outputs = outputs
+
+    @property
+    def flow(self) -> Flow | None:
+        """The connection to use; `None` while the zone is not active."""
+        return self.machine.flow if self.machine.state is ZoneState.ACTIVE else None
+
+    def drain(self, now: float) -> None:
+        """Turn the state machine's outputs into SIP outputs."""
+        while (output := self.machine.next_output()) is not None:
+            if isinstance(output, ProbeZone):
+                self.probe(now)
+            elif isinstance(output, SendPing):
+                self._outputs.append(Send(output.flow, b"\r\n\r\n"))
+            elif isinstance(output, Dropped):
+                self._outputs.append(CloseFlow(output.flow, output.reason))
+            elif isinstance(output, StateChanged):
+                level = "warning" if output.state is ZoneState.FAILED else "info"
+                fields: dict[str, object] = {
+                    "zone": self.config.name, "state": output.state.value, "reason": output.reason,
+                }  # fmt: skip
+                self._outputs.append(LogEvent("zone.state", fields, level))
+
+    def probe(self, now: float) -> None:
+        """Send OPTIONS. Only the client does."""
+
+    def snapshot(self, now: float) -> dict[str, object]:
+        machine = self.machine
+        flow = machine.flow
+        return {
+            "name": self.config.name,
+            "kind": self.zone.kind,
+            "state": machine.state.value,
+            "reason": machine.reason,
+            "since": round(now - machine.since, 1),
+            "peer": f"{flow.remote[0]}:{flow.remote[1]}" if flow else None,
+            "local": f"{flow.local[0]}:{flow.local[1]}" if flow else None,
+            "row": flow.row if flow else None,
+        }
+
+
+class ClientLink(_Link):
+    """The core's end: dials, proves itself, keeps alive."""
+
+    def __init__(
+        self, config: TraversalZone, node: ControlConfig, sides: Sides, outputs: deque[Any],
+        random: Callable[[int], bytes],
+    ) -> None:  # fmt: skip
+        self.client = ZoneClient(config.keep_alive, config.ping)
+        super().__init__(config, self.client, outputs)
+        self._sides = sides
+        self._random = random
+        self._domain = node.domains[0].encode()
+        self._node = node.node.encode()
+        self._hop = Hop("tls", config.host, config.port, "inner", config.verify_name, config.name)
+        self._uri = f"sip:{config.verify_name}:{config.port};transport=tls"
+        self._call_id = random(8).hex().encode() + b"@" + self._node
+        self._cseq = 0
+        self._challenge: Challenge | None = None
+        self._count = 0  # nonce count of the challenge in use
+        self._challenged = False  # this round was challenged once
+        self.layer: Proxy | None = None
+
+    def probe(self, now: float) -> None:
+        self._challenged = False
+        self._send(now)
+
+    def _send(self, now: float) -> None:
+        assert self.layer is not None
+        self._cseq += 1
+        branch = b"z9hG4bK" + self._random(8).hex().encode()
+        where = self.client.flow or self._hop
+        lines = [
+            f"OPTIONS {self._uri} SIP/2.0".encode(),
+            self._sides.via(where) + branch,
+            b"Max-Forwards: 1",
+            b"From: <sip:%b@%b>;tag=%b" % (self._node, self._domain, self._call_id[:8]),
+            b"To: <" + self._uri.encode() + b">",
+            b"Call-ID: " + self._call_id,
+            b"CSeq: %d OPTIONS" % self._cseq,
+        ]
+        if self._challenge is not None:
+            self._count += 1
+            lines.append(
+                b"Authorization: "
+                + answer(
+                    self._challenge, self.config.user, self.config.password, "OPTIONS", self._uri,
+                    cnonce=self._random(8).hex(), nc=self._count,
+                ).encode()
+            )  # fmt: skip
+        lines += [b"Content-Length: 0", b"", b""]
+        self.layer.layer.send_request(branch, b"OPTIONS", b"\r\n".join(lines), where, self, now)
+
+    def response(self, client: ClientTransaction, response: Response, now: float) -> None:
+        """An answer to OPTIONS."""
+        if response.status < 200:
+            return
+        if client.flow is not None:
+            self.client.connected(client.flow, now)
+        if response.status == 401 and not self._challenged:
+            chosen = self._choose(response)
+            if chosen is not None:
+                self._challenge, self._count, self._challenged = chosen, 0, True
+                self._send(now)
+                return
+        self.client.answered(response.status, now)
+
+    def _choose(self, response: Response) -> Challenge | None:
+        challenges: list[Challenge] = []
+        for value in response.all(b"www-authenticate"):
+            try:
+                parameters = digest_parameters(value)
+                if parameters is not None:
+                    challenges.append(Challenge.from_parameters(parameters))
+            except (SipError, DigestError):
+                continue
+        return choose(challenges)
+
+
+class ServerLink(_Link):
+    """The edge's end: lets in the one peer with the right certificate name and digest."""
+
+    def __init__(self, config: TraversalZone, node: ControlConfig, outputs: deque[Any], counters: Counter[str]) -> None:
+        self.server = ZoneServer(config.keep_alive)
+        super().__init__(config, self.server, outputs)
+        self._authenticator = Authenticator(node.realm, node.secret, algorithms=("SHA-256",))
+        self._stored = {"SHA-256": ha1("SHA-256", config.user, node.realm, config.password)}
+        self._counters = counters
+        self._refusals: dict[int, int] = {}
+
+    def named(self, flow: Flow) -> bool:
+        """Whether the peer's verified certificate carries the zone's name."""
+        wanted = self.config.verify_name.lower()
+        return any(name.lower() == wanted for name in flow.peer_names)
+
+    def opened(self, flow: Flow, now: float) -> None:
+        """A TLS connection on the zone's port: refused at once when the certificate is not the zone's."""
+        if not self.named(flow):
+            names = ", ".join(flow.peer_names) or "no name"
+            reason = f"the certificate of {flow.remote[0]} carries {names}, not {self.config.verify_name}"
+            self._counters["zone.refused.certificate"] += 1
+            self.server.refused(reason, now)
+            self._outputs.append(CloseFlow(flow, reason))
+
+    def options(self, context: Context, proxy: Proxy, now: float) -> None:
+        """OPTIONS on the zone's port: the keep-alive, and the only request before it has succeeded."""
+        flow = context.flow
+        if not self.named(flow):
+            proxy.reject(context, 403, now)
+            return
+        source = flow.remote[0]
+        verdict = Verdict.REFUSED
+        offered = context.request.all(b"authorization")
+        try:
+            for value in offered:
+                credentials = Credentials.from_parameters(digest_parameters(value) or {})
+                stored = self._stored if credentials.user == self.config.user else None
+                verdict = self._authenticator.verify(credentials, "OPTIONS", stored, source, now)
+        except (SipError, DigestError):
+            proxy.reject(context, 400, now)
+            return
+        if verdict is Verdict.ACCEPTED:
+            self._refusals.pop(flow.id, None)
+            proxy.reject(context, 200, now)
+            self.server.authenticated(flow, now)
+            return
+        stale = verdict is Verdict.STALE
+        if offered and not stale:
+            count = self._refusals[flow.id] = self._refusals.get(flow.id, 0) + 1
+            self._counters["zone.refused.digest"] += 1
+            self.server.refused(f"wrong user or password from {source}", now)
+            if count >= _MAX_REFUSALS:
+                self._outputs.append(CloseFlow(flow, "too many wrong passwords"))
+        challenges = self._authenticator.challenges(source, now, stale=stale)
+        headers = tuple((b"WWW-Authenticate", str(each).encode()) for each in challenges)
+        proxy.reject(context, 401, now, headers=headers)
+
+    def forget(self, flow: Flow) -> None:
+        """The connection ended."""
+        self._refusals.pop(flow.id, None)
+
+
+class Zones:
+    """All zones of a node."""
+
+    def __init__(
+        self, config: ControlConfig, sides: Sides, outputs: deque[Any], counters: Counter[str],
+        random: Callable[[int], bytes],
+    ) -> None:  # fmt: skip
+        self.links: dict[str, ClientLink | ServerLink] = {}
+        for zone in config.traversal:
+            if zone.role == "client":
+                self.links[zone.name] = ClientLink(zone, config, sides, outputs, random)
+            else:
+                self.links[zone.name] = ServerLink(zone, config, outputs, counters)
+        self.neighbours: dict[str, NeighbourZone] = {zone.name: zone for zone in config.neighbours}
+        self._by_address = {
+            address: (Zone(zone.name, "neighbour"), zone) for zone in config.neighbours for address in zone.addresses
+        }
+
+    def attach(self, proxy: Proxy) -> None:
+        """Give the client links what they send with."""
+        for link in self.links.values():
+            if isinstance(link, ClientLink):
+                link.layer = proxy
+
+    def of(self, flow: Flow) -> Zone:
+        """The zone of `flow`; "no zone" is the default zone, the least trusted one (R40)."""
+        if flow.zone is not None:
+            link = self.links.get(flow.zone)
+            return link.zone if link is not None else DEFAULT_ZONE
+        found = self._by_address.get(flow.remote[0])
+        if found is None:
+            return DEFAULT_ZONE
+        zone, neighbour = found
+        if neighbour.verify_name is not None and neighbour.verify_name.lower() not in {
+            name.lower() for name in flow.peer_names
+        }:
+            return DEFAULT_ZONE
+        return zone
+
+    def hop(self, name: str) -> Hop | None:
+        """Where a neighbour zone is reached."""
+        neighbour = self.neighbours.get(name)
+        if neighbour is None:
+            return None
+        verify = neighbour.verify_name if neighbour.transport == "tls" else None
+        return Hop(neighbour.transport, neighbour.addresses[0], neighbour.port, neighbour.nic, verify)
+
+    def snapshot(self, now: float) -> list[dict[str, object]]:
+        """For `seaway status zones`."""
+        rows = [link.snapshot(now) for link in self.links.values()]
+        for neighbour in self.neighbours.values():
+            place = host_port((neighbour.addresses[0], neighbour.port)).decode()
+            rows.append({"name": neighbour.name, "kind": "neighbour", "state": "configured", "peer": place})
+        return rows
