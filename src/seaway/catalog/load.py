@@ -282,7 +282,7 @@ def _anomaly(
     if name not in anomalies:
         raise row.error("anomalies", f"{name!r} is not in anomalies.toml")
     table = Table(anomalies[name], "anomalies.toml", name)
-    field = table.text("field")
+    field = _side_of(table.text("field"), printed)
     what, why = table.text("what"), table.text("why")
     if field in printed:
         value, instead = printed[field]
@@ -298,3 +298,11 @@ def _anomaly(
     )
     table.finish()
     return result
+
+
+def _side_of(field: str, printed: Mapping[str, tuple[str, str]]) -> str:
+    """`ports` or `entity` stand for the side whose value is not the printed one."""
+    if field not in ("ports", "entity"):
+        return field
+    sides = (f"destination.{field}", f"source.{field}")
+    return next((each for each in sides if printed[each][0] != printed[each][1]), sides[1])

@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 __all__ = [
-    "Anomaly", "Carrier", "Kind", "Opens", "PortExpr", "Row", "Security", "Side", "Transport", "Translation",
+    "Anomaly",
+    "Carrier",
+    "Kind",
+    "Opens",
+    "PortExpr",
+    "Row",
+    "Security",
+    "Side",
+    "Translation",
+    "Transport",
 ]  # fmt: skip
 
 
