@@ -20,11 +20,10 @@ def test_every_flipped_bit_makes_it_foreign_or_expired() -> None:
     mint = NonceMint(SECRET)
     nonce = mint.make("192.0.2.1", 1000.0)
     for position in range(len(nonce)):
-        changed = bytearray(nonce)
-        changed[position] = ord("A") if changed[position] != ord("A") else ord("B")
+        changed = nonce[:position] + ("A" if nonce[position] != "A" else "B") + nonce[position + 1 :]
         if position == len(nonce) - 1:
             continue  # the last digit has unused bits
-        assert mint.check(bytes(changed), "192.0.2.1", 1001.0).state is not NonceState.VALID, position
+        assert mint.check(changed, "192.0.2.1", 1001.0).state is not NonceState.VALID, position
 
 
 def test_a_key_of_another_secret_does_not_fit() -> None:
@@ -46,8 +45,8 @@ def test_a_nonce_ahead_of_the_clock_is_foreign() -> None:
     assert mint.check(mint.make("192.0.2.1", 1000.0), "192.0.2.1", 10.0).state is NonceState.FOREIGN
 
 
-@given(st.binary(max_size=60))
-def test_any_octets_are_answered(nonce: bytes) -> None:
+@given(st.text(max_size=60))
+def test_any_octets_are_answered(nonce: str) -> None:
     assert NonceMint(SECRET).check(nonce, "192.0.2.1", 1.0).state is NonceState.FOREIGN or len(nonce) == 38
 
 

@@ -1,55 +1,136 @@
 """Digest access authentication for SIP: RFC 7616, with the algorithm list of RFC 8760. Pure.
 
 Server side: `Authenticator` makes challenges and verifies credentials against stored HA1 values. Nonces are stateless
-(`nonce.py`): nothing is kept for a peer until it has proved itself. Only then is its nonce count remembered, in a
-bounded window (`replay.py`).
+(an HMAC over time, a running number and the source, with a key that changes each hour): nothing is kept for a peer
+until it has proved itself. Only then is its nonce count remembered, in a bounded window.
 
-Client side: `choose` picks the strongest challenge that we support, `answer` computes the credentials.
+Client side: `choose` picks the strongest challenge that we support, `answer` computes the Authorization value.
 
-Reading and writing the header fields is in `wire/sip/auth.py`. No clock here: `now` is seconds from a monotonic clock.
-Random octets (the client's cnonce) are passed in.
+Header values come in as parameter mappings (`wire/sip` splits them). No clock here: `now` is seconds from a monotonic
+clock. Random octets (the client's cnonce) are passed in.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
 from seaway.identity.nonce import NonceMint, NonceState
 from seaway.identity.replay import ReplayWindow
-from seaway.wire.sip.auth import Challenge, Credentials, nonce_count_text
 
-__all__ = ["ALGORITHMS", "Authenticator", "Verdict", "answer", "choose", "ha1", "response"]
+__all__ = [
+    "ALGORITHMS", "Authenticator", "Challenge", "Credentials", "DigestError", "Verdict", "answer", "choose", "ha1",
+    "response",
+]  # fmt: skip
 
 ALGORITHMS = ("SHA-256", "MD5")
 """What we offer, best first (RFC 8760 §2.4: one header field for each, in order of preference)."""
 
-_HASHES = {b"SHA-256": hashlib.sha256, b"MD5": hashlib.md5}
-_RANK = {each.encode(): rank for rank, each in enumerate(ALGORITHMS)}
-_MAX_FIELD = 256  # octets of user name and cnonce; longer ones are no honest client's
+_HASHES = {"SHA-256": hashlib.sha256, "MD5": hashlib.md5}
+_HEX_LENGTH = {"SHA-256": 64, "MD5": 32}
+_NC = re.compile(r"[0-9A-Fa-f]{8}")
+_HEX = re.compile(r"[0-9A-Fa-f]+")
+_MAX_FIELD = 256  # octets of user name, realm, nonce, cnonce; longer ones are no honest client's
+
+
+class DigestError(ValueError):
+    """A challenge or credential that cannot be used. `field` is the parameter, `problem` one clear phrase."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"digest parameter {field}: {problem}")
+        self.field = field
+        self.problem = problem
 
 
 class Verdict(StrEnum):
     ACCEPTED = "accepted"
     STALE = "stale"  # right or not, the nonce cannot be used: challenge again with stale=true (RFC 7616 §3.3)
-    REFUSED = "refused"  # wrong user, password, realm, algorithm, or no qop: challenge again, stale=false
+    REFUSED = "refused"  # wrong user, password, realm or algorithm: challenge again, stale=false
+
+
+def _hash(algorithm: str, text: str) -> str:
+    # UTF-8 with surrogateescape: octets of a user name that are no UTF-8 still hash as they came.
+    return _HASHES[algorithm](text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def ha1(algorithm: str, user: str, realm: str, password: str) -> str:
     """H(user:realm:password), RFC 7616 §3.4.2: what a node stores instead of the password, in lower-case hex."""
-    return _HASHES[algorithm.encode()](f"{user}:{realm}:{password}".encode()).hexdigest()
+    return _hash(algorithm, f"{user}:{realm}:{password}")
 
 
 def response(
-    algorithm: bytes, ha1_hex: str, method: bytes, uri: bytes, nonce: bytes, *, nc: bytes, cnonce: bytes
-) -> bytes:
+    algorithm: str, ha1_hex: str, method: str, uri: str, nonce: str, *, nc: str, cnonce: str, qop: str = "auth"
+) -> str:
     """The request digest of RFC 7616 §3.4.1 for qop=auth, in lower-case hex."""
-    make = _HASHES[algorithm]
-    ha2 = make(b"%b:%b" % (method, uri)).hexdigest()
-    text = b"%b:%b:%b:%b:auth:%b" % (ha1_hex.encode(), nonce, nc, cnonce, ha2.encode())
-    return make(text).hexdigest().encode()
+    ha2 = _hash(algorithm, f"{method}:{uri}")
+    return _hash(algorithm, f"{ha1_hex}:{nonce}:{nc}:{cnonce}:{qop}:{ha2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """One WWW-Authenticate or Proxy-Authenticate value."""
+
+    realm: str
+    nonce: str
+    algorithm: str = "MD5"  # RFC 7616 §3.3: absent means MD5
+    stale: bool = False
+    qop: tuple[str, ...] = ("auth",)
+    opaque: str | None = None
+
+    def __str__(self) -> str:
+        parts = [f'realm="{_quote(self.realm)}"', f'nonce="{self.nonce}"', f"algorithm={self.algorithm}"]
+        if self.qop:
+            parts.append(f'qop="{",".join(self.qop)}"')
+        if self.opaque is not None:
+            parts.append(f'opaque="{_quote(self.opaque)}"')
+        if self.stale:
+            parts.append("stale=true")
+        return "Digest " + ", ".join(parts)
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, str]) -> Challenge:
+        """From lower-case parameter names and unquoted values. Raises `DigestError`."""
+        realm, nonce = _need(parameters, "realm"), _need(parameters, "nonce")
+        qop = tuple(each.strip(" \t").lower() for each in parameters.get("qop", "").split(",") if each.strip(" \t"))
+        return cls(
+            realm, nonce, parameters.get("algorithm", "MD5").upper(),
+            parameters.get("stale", "").lower() == "true", qop, parameters.get("opaque"),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """One Authorization or Proxy-Authorization value, qop=auth only."""
+
+    user: str
+    realm: str
+    nonce: str
+    uri: str
+    response: str
+    algorithm: str
+    cnonce: str
+    nc: str
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, str]) -> Credentials:
+        """From lower-case parameter names and unquoted values. Raises `DigestError` (answer 400)."""
+        if parameters.get("qop", "").lower() != "auth":
+            # RFC 8760 §2.6: qop must be there; without it nothing stops a replay.
+            raise DigestError("qop", "must be auth")
+        made = cls(
+            _need(parameters, "username"), _need(parameters, "realm"), _need(parameters, "nonce"),
+            _need(parameters, "uri", 2048), _need(parameters, "response"),
+            parameters.get("algorithm", "MD5").upper(), _need(parameters, "cnonce"), _need(parameters, "nc"),
+        )  # fmt: skip
+        if not _NC.fullmatch(made.nc):
+            raise DigestError("nc", "must be 8 hexadecimal digits")
+        if not _HEX.fullmatch(made.response):
+            raise DigestError("response", "must be hexadecimal")
+        return made
 
 
 class Authenticator:
@@ -59,66 +140,50 @@ class Authenticator:
     nonces whose counts are remembered at a time. An evicted nonce is stale, never replayable.
     """
 
-    __slots__ = ("_algorithms", "_decoys", "_mint", "_realm", "_since", "_window", "realm")
+    __slots__ = ("_algorithms", "_decoys", "_mint", "_since", "_window", "realm")
 
     def __init__(
-        self,
-        realm: str,
-        secret: bytes,
-        *,
-        algorithms: tuple[str, ...] = ALGORITHMS,
-        lifetime: float = 300.0,
+        self, realm: str, secret: bytes, *, algorithms: tuple[str, ...] = ALGORITHMS, lifetime: float = 300.0,
         window: int = 10_000,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.realm = realm
-        self._realm = realm.encode()
-        self._algorithms = tuple(each.encode() for each in algorithms)
+        self._algorithms = algorithms
         self._mint = NonceMint(secret, lifetime)
         self._window = ReplayWindow(window)
         self._since = float("inf")  # first use; the counts of older nonces went with the process before
         # An unknown user costs the same work as a known one and never matches (R43).
-        self._decoys = {each: _HASHES[each](secret + each).hexdigest() for each in self._algorithms}
+        self._decoys = {
+            each: hmac.digest(secret, each.encode(), "sha512").hex()[: _HEX_LENGTH[each]] for each in algorithms
+        }
 
     def challenges(self, source: str, now: float, *, stale: bool = False) -> tuple[Challenge, ...]:
         """One challenge for each algorithm, best first. `source` binds the nonce to the peer (its IP address)."""
         self._since = min(self._since, now)
-        return tuple(
-            Challenge(self._realm, self._mint.make(source, now), stale=stale, algorithm=each, qop=(b"auth",))
-            for each in self._algorithms
-        )
+        return tuple(Challenge(self.realm, self._mint.make(source, now), each, stale) for each in self._algorithms)
 
     def verify(
-        self, credentials: Credentials, method: bytes, stored: Mapping[str, str] | None, source: str, now: float
+        self, credentials: Credentials, method: str, stored: Mapping[str, str] | None, source: str, now: float
     ) -> Verdict:
-        """Check one set of credentials. `stored` maps algorithm to HA1 of the named user; `None`: no such user.
+        """Check one credential. `stored` maps algorithm to HA1 of the named user; `None` when there is no such user.
 
         Whether the user may do what it asks, and whether `credentials.uri` fits the request, is the caller's matter.
         """
-        algorithm = b"MD5" if credentials.algorithm is None else credentials.algorithm.upper()
-        nc, cnonce = credentials.nc, credentials.cnonce
-        if credentials.realm != self._realm or algorithm not in self._algorithms or credentials.userhash:
+        if credentials.realm != self.realm or credentials.algorithm not in self._algorithms:
             return Verdict.REFUSED
-        # RFC 8760 §2.6: qop must be there; without it nothing stops a replay.
-        if credentials.qop != b"auth" or nc is None or not cnonce or len(cnonce) > _MAX_FIELD:
-            return Verdict.REFUSED
-        checked = self._mint.check(credentials.nonce, source, now)
+        made = self._mint.check(credentials.nonce, source, now)
         self._since = min(self._since, now)
-        if checked.state is not NonceState.VALID or checked.time < self._since - 0.001:
+        if made.state is not NonceState.VALID or made.time < self._since - 0.001:
             return Verdict.STALE
-        known = stored.get(algorithm.decode()) if stored is not None else None
+        known = stored.get(credentials.algorithm) if stored is not None else None
         want = response(
-            algorithm,
-            known or self._decoys[algorithm],
-            method,
-            credentials.uri,
-            credentials.nonce,
-            nc=nc,
-            cnonce=cnonce,
-        )
-        if not hmac.compare_digest(want, credentials.response) or known is None:
+            credentials.algorithm, known or self._decoys[credentials.algorithm], method, credentials.uri,
+            credentials.nonce, nc=credentials.nc, cnonce=credentials.cnonce,
+        )  # fmt: skip
+        if not hmac.compare_digest(want, credentials.response.lower()) or known is None:
             return Verdict.REFUSED
-        until = checked.time + self._mint.lifetime
-        fresh = self._window.use(credentials.nonce, credentials.nonce_count(), checked.time, until, now)
+        fresh = self._window.use(
+            credentials.nonce, int(credentials.nc, 16), made.time, made.time + self._mint.lifetime, now
+        )
         return Verdict.ACCEPTED if fresh else Verdict.STALE
 
     @property
@@ -130,30 +195,36 @@ class Authenticator:
 def choose(challenges: Iterable[Challenge], realm: str | None = None) -> Challenge | None:
     """The strongest challenge that we can answer (RFC 8760 §2.4), only of `realm` when given (R37); `None`: none."""
     usable = [
-        each
-        for each in challenges
-        if each.algorithm.upper() in _RANK and b"auth" in each.qop and (realm is None or each.realm == realm.encode())
-    ]
-    return min(usable, key=lambda each: _RANK[each.algorithm.upper()], default=None)
+        each for each in challenges
+        if each.algorithm in _HASHES and "auth" in each.qop and (realm is None or each.realm == realm)
+    ]  # fmt: skip
+    return min(usable, key=lambda each: ALGORITHMS.index(each.algorithm), default=None)
 
 
-def answer(
-    challenge: Challenge, user: str, password: str, method: bytes, uri: bytes, *, cnonce: bytes, nc: int = 1
-) -> Credentials:
-    """Credentials for a challenge from `choose`. `cnonce` is a token made from random octets, `nc` counts its uses."""
-    algorithm = challenge.algorithm.upper()
-    count = nonce_count_text(nc)
-    secret = _HASHES[algorithm](b"%b:%b:%b" % (user.encode(), challenge.realm, password.encode())).hexdigest()
-    digest = response(algorithm, secret, method, uri, challenge.nonce, nc=count, cnonce=cnonce)
-    return Credentials(
-        user.encode(),
-        challenge.realm,
-        challenge.nonce,
-        uri,
-        digest,
-        algorithm,
-        cnonce,
-        challenge.opaque,
-        b"auth",
-        count,
+def answer(challenge: Challenge, user: str, password: str, method: str, uri: str, *, cnonce: str, nc: int = 1) -> str:
+    """The Authorization (or Proxy-Authorization) value for a challenge. `cnonce` is made from random octets."""
+    count = f"{nc:08x}"
+    digest = response(
+        challenge.algorithm, ha1(challenge.algorithm, user, challenge.realm, password), method, uri,
+        challenge.nonce, nc=count, cnonce=cnonce,
+    )  # fmt: skip
+    opaque = "" if challenge.opaque is None else f', opaque="{_quote(challenge.opaque)}"'
+    return (
+        f'Digest username="{_quote(user)}", realm="{_quote(challenge.realm)}", nonce="{_quote(challenge.nonce)}", '
+        f'uri="{_quote(uri)}", response="{digest}", algorithm={challenge.algorithm}, cnonce="{cnonce}", qop=auth, '
+        f"nc={count}{opaque}"
     )
+
+
+def _need(parameters: Mapping[str, str], name: str, limit: int = _MAX_FIELD) -> str:
+    value = parameters.get(name)
+    if not value:
+        raise DigestError(name, "is missing")
+    if len(value) > limit:
+        raise DigestError(name, f"is longer than {limit}")
+    return value
+
+
+def _quote(text: str) -> str:
+    """The inside of a quoted-string (RFC 3261 §25.1)."""
+    return text.replace("\\", "\\\\").replace('"', '\\"')

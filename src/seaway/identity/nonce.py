@@ -49,17 +49,17 @@ class NonceMint:
         self._keys: dict[int, bytes] = {}
         self.lifetime = lifetime
 
-    def make(self, source: str, now: float) -> bytes:
+    def make(self, source: str, now: float) -> str:
         self._number = (self._number + 1) & 0xFFFFFFFF
         head = round(now * 1000).to_bytes(8, "big") + self._number.to_bytes(4, "big")
-        return base64.urlsafe_b64encode(head + self._tag(head, source)).rstrip(b"=")
+        return base64.urlsafe_b64encode(head + self._tag(head, source)).rstrip(b"=").decode("ascii")
 
-    def check(self, nonce: bytes, source: str, now: float) -> NonceCheck:
+    def check(self, nonce: str, source: str, now: float) -> NonceCheck:
         """Never raises: whatever is no nonce of ours for this source is FOREIGN."""
-        if len(nonce) != _LENGTH:
+        if len(nonce) != _LENGTH or not nonce.isascii():
             return _FOREIGN
         try:
-            octets = base64.b64decode(nonce + b"==", altchars=b"-_", validate=True)
+            octets = base64.b64decode(nonce + "==", altchars=b"-_", validate=True)
         except binascii.Error:
             return _FOREIGN
         head, tag = octets[:_HEAD], octets[_HEAD:]
@@ -82,4 +82,4 @@ class NonceMint:
             while len(self._keys) >= 4:
                 self._keys.pop(next(iter(self._keys)))
             self._keys[epoch] = key
-        return hmac.digest(key, head + source.encode(), "sha256")[:_TAG]
+        return hmac.digest(key, head + source.encode("utf-8", "surrogateescape"), "sha256")[:_TAG]

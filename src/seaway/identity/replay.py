@@ -19,13 +19,13 @@ class ReplayWindow:
 
     def __init__(self, limit: int = 10_000) -> None:
         self._limit = limit
-        self._seen: dict[bytes, tuple[int, int, float, float]] = {}  # nonce -> highest, bitmap, made, expires
+        self._seen: dict[str, tuple[int, int, float, float]] = {}  # nonce -> highest, bitmap, made, expires
         self._floor = float("-inf")
 
     def __len__(self) -> int:
         return len(self._seen)
 
-    def use(self, nonce: bytes, count: int, made: float, expires: float, now: float) -> bool:
+    def use(self, nonce: str, count: int, made: float, expires: float, now: float) -> bool:
         """Take `count` of a nonce made at `made`. False: used before, too old, or its state had to go."""
         entry = self._seen.get(nonce)
         if entry is None:
