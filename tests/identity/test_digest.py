@@ -20,7 +20,7 @@ from seaway.identity.digest import (
 )
 from seaway.wire.sip.auth import parse_auth_params
 
-SECRET = "0123456789abcdef"
+SECRET = b"0123456789abcdef"
 NOW = 5000.0
 SOURCE = "203.0.113.9"
 URI = "sip:example.test"
