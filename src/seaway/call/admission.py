@@ -89,9 +89,7 @@ class Admission:
 
     def _challenge(self, source: str, proxy: bool, now: float, stale: bool) -> Headers:
         name = b"Proxy-Authenticate" if proxy else b"WWW-Authenticate"
-        return tuple(
-            (name, str(each).encode()) for each in self._authenticator.challenges(source, now, stale=stale)
-        )
+        return tuple((name, str(each).encode()) for each in self._authenticator.challenges(source, now, stale=stale))
 
     def clean(self, request: Request) -> None:
         """Remove what only a trusted peer may say, and our own credentials (R22, RFC 3325 §5)."""

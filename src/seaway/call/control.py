@@ -347,7 +347,7 @@ class Control:
         self._next_flow -= 1  # below zero: never one of the runtime's
         return self._next_flow
 
-    def _log(self, event: str, level: str = "info", **fields: object) -> None:
+    def _log(self, event: str, level: str = "info", /, **fields: object) -> None:
         self._outputs.append(LogEvent(event, fields, level))
 
     def snapshot(self, kind: str, now: float) -> list[dict[str, object]]:

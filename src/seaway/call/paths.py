@@ -206,4 +206,3 @@ class Paths:
             flow = Flow(self._new_flow_id(), "udp", listener.address, remote, listener.nic, listener.row)
             self._udp_flows[key] = flow
         return flow
-

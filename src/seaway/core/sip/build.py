@@ -24,7 +24,11 @@ def build_response(
     names: list[bytes] = []
     lines: list[bytes] = []
     for name, line in zip(request.names, request.lines, strict=True):
-        if name in _COPIED or (name == b"timestamp" and status == 100) or (name == b"record-route" and 100 < status < 300):
+        if (
+            name in _COPIED
+            or (name == b"timestamp" and status == 100)
+            or (name == b"record-route" and 100 < status < 300)
+        ):
             if name == b"to" and tag is not None and status > 100 and tag_of(line.partition(b":")[2]) is None:
                 line = line.rstrip() + b";tag=" + tag
             names.append(name)

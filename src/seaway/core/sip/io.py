@@ -60,7 +60,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class SendTo:
-    """Octets for a hop without a flow. `token` comes back in `sent_on(token, flow, now)` or `send_failed(token, ...)`."""
+    """Octets for a hop without a flow. `token` comes back in `sent_on` or `send_failed`."""
 
     hop: Hop
     data: bytes

@@ -99,7 +99,13 @@ class Proxy:
     """The proxy of one node: implements `TransactionUser` on its own `TransactionLayer`."""
 
     def __init__(
-        self, user: ProxyUser, sides: Sides, tokens: RouteTokens, outputs: deque[Any], counters: Counter[str], boot: bytes
+        self,
+        user: ProxyUser,
+        sides: Sides,
+        tokens: RouteTokens,
+        outputs: deque[Any],
+        counters: Counter[str],
+        boot: bytes,
     ) -> None:
         self._user = user
         self._sides = sides
@@ -192,9 +198,7 @@ class Proxy:
         for branch in context.branches:
             key = self._branch_id(context.request)
             data = self._edited(context, branch.target, key)
-            branch.client = self.layer.send_request(
-                key, context.request.method, data, branch.target.where, branch, now
-            )
+            branch.client = self.layer.send_request(key, context.request.method, data, branch.target.where, branch, now)
 
     def forward_ack(self, request: Request, target: Target) -> None:
         """Send an ACK for a 2xx on, stateless (RFC 3261 §16.11)."""

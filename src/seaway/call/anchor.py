@@ -1,0 +1,325 @@
+"""Calls whose media this node carries: when, over which legs, and the SDP on its way through.
+
+A message that needs ports which are not there yet is held until the relay has answered; everything else passes at once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from seaway.call.config import ControlConfig
+from seaway.call.events import LogEvent, MediaCommand
+from seaway.call.record import Call
+from seaway.call.sdp_anchor import read_remote, write_local
+from seaway.call.zones import DEFAULT_ZONE, Zone
+from seaway.core.sip.io import Flow
+from seaway.core.sip.proxy import Branch, Context
+from seaway.media import protocol as media
+from seaway.wire.errors import WireError
+from seaway.wire.sdp.errors import SdpError
+from seaway.wire.sdp.session import Session, parse_sdp
+from seaway.wire.sip.message import Message, Request, Response
+from seaway.wire.sip.nameaddr import tag_of, uri_of
+
+__all__ = ["Anchor"]
+
+Proceed = Callable[[], None]
+Refuse = Callable[[int, str], None]
+_HISTORY = 200  # ended calls that `seaway status history` shows
+
+
+class _Held:
+    """A message that waits for the relay."""
+
+    __slots__ = ("call", "message", "proceed", "refuse", "sdp", "side", "source")
+
+    def __init__(
+        self, call: Call, message: Message, sdp: Session, side: media.LegName, source: str | None, proceed: Proceed,
+        refuse: Refuse,
+    ) -> None:  # fmt: skip
+        self.call = call
+        self.message = message
+        self.sdp = sdp
+        self.side = side
+        self.source = source
+        self.proceed = proceed
+        self.refuse = refuse
+
+
+class Anchor:
+    """The anchored calls of one node."""
+
+    def __init__(self, config: ControlConfig, outputs: deque[Any], random: Callable[[int], bytes]) -> None:
+        self._config = config
+        self._outputs = outputs
+        self._random = random
+        self._ready = False
+        self._calls: dict[tuple[bytes, bytes], Call] = {}
+        self._sessions: dict[str, Call] = {}
+        self._held: dict[int, _Held] = {}
+        self._closing: dict[int, Call] = {}
+        self._history: deque[Call] = deque(maxlen=_HISTORY)
+        self._request = 0
+
+    # -- the relay
+
+    def relay_ready(self) -> None:
+        """Ask for the sessions that outlived us."""
+        self._ready = True
+        self._command(media.List(self._number()))
+
+    def relay_lost(self, now: float) -> None:
+        """Without the relay no media: what waits for it is refused, its sessions are gone."""
+        self._ready = False
+        held, self._held = list(self._held.values()), {}
+        for each in held:
+            each.refuse(503, "the media relay does not answer")
+        for call in list(self._sessions.values()):
+            self._end(call, "the media relay was lost", now, tell_relay=False)
+
+    def relay_message(self, message: media.Reply | media.Event, now: float) -> None:
+        """Replies and events."""
+        if isinstance(message, media.Opened):
+            held = self._held.pop(message.request, None)
+            if held is not None:
+                held.call.streams.extend(message.streams)
+                self._finish(held)
+            else:
+                self._command(media.Close(self._number(), message.session))
+        elif isinstance(message, media.Failed):
+            held = self._held.pop(message.request, None)
+            self._log("media.failed", "warning", what=message.what, reason=message.reason)
+            if held is not None:
+                held.refuse(503, f"no media: {message.reason}")
+        elif isinstance(message, media.Closed):
+            call = self._closing.pop(message.request, None)
+            if call is not None:
+                call.stats = message.streams
+        elif isinstance(message, media.Listed):
+            for info in message.sessions:
+                self._adopt(info, now)
+        elif isinstance(message, media.Idle):
+            call = self._sessions.get(message.session)
+            if call is not None and message.seconds >= self._config.media_idle:
+                self._end(call, f"no media for {message.seconds:.0f} s", now)
+
+    def _adopt(self, info: media.SessionInfo, now: float) -> None:
+        """A session that lives in the relay and not here: a call from before our restart."""
+        if info.session in self._sessions:
+            return
+        call = Call.from_label(info.session, info.label, now)
+        if call is None:
+            self._command(media.Close(self._number(), info.session))
+            return
+        call.streams = list(info.addresses)
+        self._keep(call)
+        self._log("call.taken_over", call_id=call.call_id.decode("latin-1"), session=call.session)
+
+    # -- calls
+
+    def wanted(self, ingress: Zone, egress: Zone | None) -> bool:
+        """An edge always carries media; a core when the call crosses the traversal link."""
+        return self._config.role == "edge" or ingress.traversal or (egress is not None and egress.traversal)
+
+    def start(self, context: Context, ingress: Zone, egress: Zone | None, alias: bytes, now: float) -> None:
+        """A new call; its session is opened with the first SDP."""
+        request = context.request
+        caller = uri_of(request.require(b"from")).partition(b":")[2].partition(b";")[0]
+        target = egress or DEFAULT_ZONE
+        legs = (self._leg(ingress, context.flow.nic), self._leg(target, self._outward(target)))
+        call = Call(
+            self._random(8).hex(), context.call_id, tag_of(request.require(b"from")) or b"",
+            caller.decode("latin-1"), alias.decode("latin-1"), ingress.name, egress.name if egress else "local",
+            legs, now,
+        )  # fmt: skip
+        if not ingress.traversal:
+            call.sources[0] = context.flow.remote[0]
+        context.call = call
+        self._keep(call)
+        self._log("call.started", **self._facts(call))
+
+    def find(self, context: Context) -> None:
+        """The call that a request inside a dialog belongs to."""
+        context.call = self._of(context.request)
+
+    def _of(self, request: Request) -> Call | None:
+        if not self._calls:
+            return None
+        call_id = request.require(b"call-id")
+        for name in (b"from", b"to"):
+            tag = tag_of(request.require(name))
+            if tag is not None:
+                call = self._calls.get((call_id, tag))
+                if call is not None:
+                    return call
+        return None
+
+    def carry_request(self, context: Context, proceed: Proceed, refuse: Refuse, now: float) -> None:
+        """Rewrite the SDP in a request of an anchored call, then `proceed`."""
+        call = context.call
+        if call is None:
+            proceed()
+            return
+        side = call.side_of(tag_of(context.request.require(b"from")) or b"")
+        self._carry(call, context.request, side, context.flow, proceed, refuse)
+
+    def carry_ack(self, request: Request, flow: Flow, proceed: Proceed, now: float) -> None:
+        """The same for an ACK, which nobody answers."""
+        call = self._of(request)
+        if call is None:
+            proceed()
+            return
+        side = call.side_of(tag_of(request.require(b"from")) or b"")
+        self._carry(call, request, side, flow, proceed, self._drop)
+
+    def carry_response(self, branch: Branch, response: Response, proceed: Proceed, now: float) -> bool:
+        """The same for a response. False: it is held, or was dropped."""
+        if response.status >= 300:
+            return True
+        call: Call = branch.context.call
+        side: media.LegName = "b" if call.side_of(tag_of(response.require(b"from")) or b"") == "a" else "a"
+        flow = branch.client.flow if branch.client is not None else None
+        done: list[bool] = []
+        # A response must not be sent twice: while this call runs, `proceed` only notes that nothing has to wait.
+        waiting = [False]
+
+        def on_ready() -> None:
+            if waiting[0]:
+                proceed()
+            else:
+                done.append(True)
+
+        self._carry(call, response, side, flow, on_ready, self._drop)
+        waiting[0] = True
+        return bool(done)
+
+    def finished(self, context: Context, status: int, now: float) -> None:
+        """A final response to a request of an anchored call went out."""
+        call: Call = context.call
+        method = context.request.method
+        if method == b"INVITE" and context.token is None:
+            if status < 300:
+                call.state = "answered"
+                call.answered = now
+                self._log("call.answered", **self._facts(call))
+            else:
+                self._end(call, f"refused with {status}", now)
+        elif method == b"BYE" and status not in (401, 407):
+            side = call.side_of(tag_of(context.request.require(b"from")) or b"")
+            self._end(call, f"hung up by the {'caller' if side == 'a' else 'callee'}", now)
+
+    def snapshot(self, kind: str, now: float) -> list[dict[str, object]]:
+        """Live calls, or the history."""
+        calls = list(self._sessions.values()) if kind == "calls" else list(self._history)
+        return [call.snapshot(now) for call in calls]
+
+    # -- inside
+
+    def _carry(
+        self, call: Call, message: Message, side: media.LegName, flow: Flow | None, proceed: Proceed, refuse: Refuse
+    ) -> None:
+        content = message.get(b"content-type")
+        if not message.body or content is None or content.partition(b";")[0].strip().lower() != b"application/sdp":
+            proceed()
+            return
+        try:
+            sdp = parse_sdp(message.body)
+            source = call.sources[0 if side == "a" else 1]
+            zone = call.ingress if side == "a" else call.egress
+            if source is None and flow is not None and flow.zone is None and zone in ("default", "local"):
+                source = flow.remote[0]
+            held = _Held(call, message, sdp, side, source, proceed, refuse)
+            missing = len(sdp.media) - len(call.streams)
+            if missing <= 0:
+                self._finish(held)
+                return
+        except SdpError as error:
+            refuse(error.status, f"SDP: {error}")
+            return
+        if not self._ready:
+            refuse(503, "the media relay does not answer")
+            return
+        number = self._number()
+        streams = tuple(media.StreamRequest(*call.legs) for _ in range(missing))
+        self._held[number] = held
+        if call.streams:
+            self._command(media.AddStreams(number, call.session, streams))
+        else:
+            self._command(media.Open(number, call.session, call.label(), streams))
+
+    def _finish(self, held: _Held) -> None:
+        """The ports are there: tell the relay about the sender, rewrite, go on."""
+        call, side = held.call, held.side
+        if call.ended is not None:
+            self._command(media.Close(self._number(), call.session))
+            held.refuse(487, "the call ended meanwhile")
+            return
+        try:
+            remote = read_remote(held.sdp)
+            count = len(held.sdp.media)
+            towards = [each.b if side == "a" else each.a for each in call.streams[:count]]
+            body = write_local(held.sdp, towards)
+        except WireError as error:
+            held.refuse(488, f"SDP: {error}")
+            return
+        for index, each in enumerate(remote):
+            if each is not None:
+                allowed = {each.rtp[0], *((held.source,) if held.source else ())}
+                self._command(
+                    media.SetRemote(
+                        call.session, index, side, each.rtp, each.rtcp, tuple(sorted(allowed)), each.ufrag, each.password
+                    )
+                )
+        held.message.set_body(body)
+        held.proceed()
+
+    def _leg(self, zone: Zone, nic: str) -> media.LegRequest:
+        """The kind of leg towards `zone`, and the catalog rows of its two sockets."""
+        if zone.kind == "traversal-server":
+            return media.LegRequest("demux", "inner", ("T11-09", "T11-10"))
+        if zone.kind == "traversal-client":
+            return media.LegRequest("probe", "inner", ("T11-09", "T11-10"))
+        if self._config.role == "edge":
+            return media.LegRequest("plain", "outer", ("T11-11", "T11-12"))
+        return media.LegRequest("plain", nic, ("Y01-06", "Y01-07"))
+
+    def _outward(self, zone: Zone) -> str:
+        return "outer" if self._config.role == "edge" and not zone.traversal else "inner"
+
+    def _keep(self, call: Call) -> None:
+        self._calls[call.call_id, call.caller_tag] = call
+        self._sessions[call.session] = call
+
+    def _end(self, call: Call, reason: str, now: float, *, tell_relay: bool = True) -> None:
+        if call.ended is not None:
+            return
+        call.ended, call.state, call.reason = now, "ended", reason
+        self._calls.pop((call.call_id, call.caller_tag), None)
+        self._sessions.pop(call.session, None)
+        self._history.append(call)
+        if call.streams and tell_relay:
+            number = self._number()
+            self._closing[number] = call
+            self._command(media.Close(number, call.session))
+        self._log("call.ended", reason=reason, **self._facts(call))
+
+    def _drop(self, status: int, why: str) -> None:
+        self._log("media.message_dropped", "warning", why=why)
+
+    def _facts(self, call: Call) -> dict[str, object]:
+        return {
+            "call_id": call.call_id.decode("latin-1"), "session": call.session, "caller": call.caller,
+            "callee": call.alias, "from_zone": call.ingress, "to_zone": call.egress,
+        }  # fmt: skip
+
+    def _number(self) -> int:
+        self._request += 1
+        return self._request
+
+    def _command(self, command: media.Command) -> None:
+        self._outputs.append(MediaCommand(command))
+
+    def _log(self, event: str, level: str = "info", /, **fields: object) -> None:
+        self._outputs.append(LogEvent(event, fields, level))

@@ -1,0 +1,95 @@
+"""What is known of one call whose media this node carries; live, and in the history after its end."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+from seaway.media.protocol import LegName, LegRequest, StreamAddress, StreamStats
+
+__all__ = ["Call"]
+
+
+class Call:
+    """One anchored call. Times are monotonic seconds.
+
+    Leg `a` is the caller's, leg `b` the callee's. `sources` are the IP addresses that signalling came from when a leg
+    is an endpoint's own, `None` when it is a zone's.
+    """
+
+    __slots__ = (
+        "alias", "answered", "call_id", "caller", "caller_tag", "egress", "ended", "ingress", "legs", "reason",
+        "session", "sources", "started", "state", "stats", "streams",
+    )  # fmt: skip
+
+    def __init__(
+        self, session: str, call_id: bytes, caller_tag: bytes, caller: str, alias: str, ingress: str, egress: str,
+        legs: tuple[LegRequest, LegRequest], now: float,
+    ) -> None:  # fmt: skip
+        self.session = session
+        self.call_id = call_id
+        self.caller_tag = caller_tag
+        self.caller = caller
+        self.alias = alias
+        self.ingress = ingress
+        self.egress = egress
+        self.legs = legs
+        self.streams: list[StreamAddress] = []
+        self.sources: list[str | None] = [None, None]
+        self.started = now
+        self.answered: float | None = None
+        self.ended: float | None = None
+        self.state = "calling"
+        self.reason = ""
+        self.stats: tuple[StreamStats, ...] = ()
+
+    def side_of(self, from_tag: bytes) -> LegName:
+        """Which side sends a request whose From carries `from_tag`."""
+        return "a" if from_tag == self.caller_tag else "b"
+
+    def label(self) -> str:
+        """What the relay keeps for us, so that a restarted signalling process can take the call over."""
+        return json.dumps(
+            {
+                "call_id": self.call_id.decode("latin-1"),
+                "caller_tag": self.caller_tag.decode("latin-1"),
+                "caller": self.caller,
+                "alias": self.alias,
+                "ingress": self.ingress,
+                "egress": self.egress,
+                "legs": [asdict(leg) for leg in self.legs],
+            }
+        )
+
+    @classmethod
+    def from_label(cls, session: str, label: str, now: float) -> Call | None:
+        """A call taken over; `None` when the label is not ours."""
+        try:
+            data = json.loads(label)
+            legs = [LegRequest(leg["kind"], leg["nic"], tuple(leg["rows"])) for leg in data["legs"]]
+            call = cls(
+                session, data["call_id"].encode("latin-1"), data["caller_tag"].encode("latin-1"), data["caller"],
+                data["alias"], data["ingress"], data["egress"], (legs[0], legs[1]), now,
+            )  # fmt: skip
+        except (ValueError, KeyError, TypeError, IndexError):
+            return None
+        call.state = "answered"
+        call.answered = now
+        return call
+
+    def snapshot(self, now: float) -> dict[str, object]:
+        """For `seaway status calls`."""
+        end = self.ended if self.ended is not None else now
+        return {
+            "session": self.session,
+            "call_id": self.call_id.decode("latin-1"),
+            "caller": self.caller,
+            "callee": self.alias,
+            "from_zone": self.ingress,
+            "to_zone": self.egress,
+            "state": self.state,
+            "reason": self.reason,
+            "seconds": round(end - (self.answered if self.answered is not None else self.started), 1),
+            "streams": [asdict(each) for each in self.streams],
+            "media": [asdict(each) for each in self.stats],
+        }
