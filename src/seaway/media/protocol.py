@@ -1,4 +1,4 @@
-"""The typed messages between `signal` and the `relay` process, and their encoding (one JSON object per line).
+"""The typed messages between `signal` and the `relay` process; one JSON object per line (`encoding.py`).
 
 This is the boundary behind which a native engine can sit. The relay owns ports, sockets, latching and counters; the
 signalling side owns calls. A *session* is the media of one call on one node; it has *streams* (one per SDP m-line);
@@ -12,9 +12,34 @@ from dataclasses import dataclass
 from typing import Literal
 
 __all__ = [
-    "Address", "Close", "Closed", "Command", "Component", "Event", "Failed", "Idle", "Latched", "LegAddress",
-    "LegKind", "LegName", "LegRequest", "List", "Listed", "Open", "Opened", "Reply", "SessionInfo", "SetRemote",
-    "Stats", "StatsReply", "StreamStats", "DirectionStats", "StreamRequest", "StreamAddress", "Updated", "AddStreams",
+    "AddStreams",
+    "Address",
+    "Close",
+    "Closed",
+    "Command",
+    "Component",
+    "DirectionStats",
+    "Event",
+    "Failed",
+    "Idle",
+    "Latched",
+    "LegAddress",
+    "LegKind",
+    "LegName",
+    "LegRequest",
+    "List",
+    "Listed",
+    "Open",
+    "Opened",
+    "Reply",
+    "SessionInfo",
+    "SetRemote",
+    "Stats",
+    "StatsReply",
+    "StreamAddress",
+    "StreamRequest",
+    "StreamStats",
+    "Updated",
 ]  # fmt: skip
 
 Address = tuple[str, int]
@@ -87,7 +112,8 @@ class SetRemote:
     """What signalling says of the far side of one leg: a hint, never a licence to send.
 
     `allowed` are IP addresses from which a first packet may latch (the SDP address, the signalling source).
-    `ufrag`/`password`: for probe legs, the credential received from the edge. No reply unless it fails.
+    `ufrag`/`password`: for probe legs, the credential received from the edge. No reply unless it fails; the `Failed`
+    then has request 0.
     """
 
     session: str
@@ -119,6 +145,7 @@ class DirectionStats:
     max_gap_ms: float
     refused: int  # packets dropped: wrong source, no latch, malformed
     source: Address | None  # latched RTP source
+    reordered: int = 0  # packets that came after a later one
 
 
 @dataclass(frozen=True, slots=True)

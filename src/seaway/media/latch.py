@@ -1,0 +1,58 @@
+"""Learning where a plain leg's far side really is: symmetric RTP, restricted to signalled addresses (rule R12).
+
+The address in SDP is a hint and never a destination. The first valid packet from an allowed IP address decides; RTP
+and RTCP learn apart. Later sources are refused until signalling moved the hint or the learned source fell silent.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from seaway.media.protocol import Address
+
+__all__ = ["RELATCH_SILENCE", "RELATCH_WINDOW", "Latch", "Verdict"]
+
+RELATCH_SILENCE = 5.0
+"""Seconds without a valid packet from the learned source after which another allowed source may take its place."""
+
+RELATCH_WINDOW = 5.0
+"""Seconds after a change of the hint during which another allowed source may take the learned one's place."""
+
+
+class Verdict(Enum):
+    ACCEPTED = "accepted"
+    LATCHED = "latched"  # accepted, and the source is new
+    REFUSED = "refused"
+
+
+class Latch:
+    """State of one component. `source` is where to send, `None` as long as nothing was learned."""
+
+    __slots__ = ("_allowed", "_hint", "_last", "_open_until", "source")
+
+    def __init__(self) -> None:
+        self.source: Address | None = None
+        self._allowed: frozenset[str] = frozenset()
+        self._hint: Address | None = None
+        self._last = 0.0
+        self._open_until = 0.0
+
+    def signal(self, hint: Address, allowed: frozenset[str], now: float) -> None:
+        """Signalling said where the far side is. A learned source whose IP address is no longer allowed is dropped."""
+        if hint != self._hint:
+            self._open_until = now + RELATCH_WINDOW
+        self._hint, self._allowed = hint, allowed
+        if self.source is not None and self.source[0] not in allowed:
+            self.source = None
+
+    def packet(self, source: Address, now: float) -> Verdict:
+        """Judge a packet that is already known to be well-formed."""
+        if source == self.source:
+            self._last = now
+            return Verdict.ACCEPTED
+        if source[0] not in self._allowed:
+            return Verdict.REFUSED
+        if self.source is not None and now >= self._open_until and now - self._last <= RELATCH_SILENCE:
+            return Verdict.REFUSED
+        self.source, self._last, self._open_until = source, now, 0.0
+        return Verdict.LATCHED

@@ -1,0 +1,96 @@
+"""Sessions, streams, legs and components of the Python relay: its state, and what each kind of leg does with a packet.
+
+A component is one direction's end: it owns a local port (or shares a demultiplexing port), knows where its far side
+is, and counts what comes from there. `peer` is the component on the other leg to which packets pass.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from seaway.core.traversal.probe import ProbeSender
+from seaway.media.latch import Latch
+from seaway.media.protocol import Address, Component, LegAddress, LegKind, LegName, StreamAddress, StreamStats
+from seaway.media.stats import DirectionCounter
+
+__all__ = ["ComponentState", "DemuxPair", "LegState", "PortKey", "SessionState", "StreamState"]
+
+PortKey = int
+"""Names one local socket; given by whoever opens it."""
+
+
+@dataclass(slots=True, eq=False)
+class ComponentState:
+    session: SessionState
+    stream: int
+    leg: LegName
+    component: Component
+    kind: LegKind
+    local: PortKey
+    counter: DirectionCounter
+    remote: Address | None = None
+    """Where to send; `None`: nowhere yet. A plain leg's is learned, a demux leg's bound by a probe, a probe leg's
+    set once the edge answered."""
+
+    peer: ComponentState | None = None
+    latch: Latch | None = None  # plain legs
+    probe: ProbeSender | None = None  # probe legs
+    sequence: int = 0  # demux legs: highest probe sequence
+    consent_ends: float = 0.0  # demux legs
+    due: float | None = None  # deadline of this component's timer that is in the queue
+
+
+@dataclass(slots=True, eq=False)
+class LegState:
+    rtp: ComponentState
+    rtcp: ComponentState
+    address: LegAddress
+    port: int | None  # even port of the pool; None for demux legs
+    demux: DemuxPair | None = None
+    user: bytes = b""  # demux legs: the probes' user name and key
+    key: bytes = b""
+
+    @property
+    def components(self) -> tuple[ComponentState, ComponentState]:
+        return self.rtp, self.rtcp
+
+
+@dataclass(slots=True, eq=False)
+class DemuxPair:
+    """One pair of the edge's demultiplexing ports. Flows are found by source; probes by user name."""
+
+    nic: str
+    rtp: PortKey
+    rtcp: PortKey
+    addresses: tuple[Address, Address]
+    flows: dict[PortKey, dict[Address, ComponentState]]
+    legs: dict[bytes, LegState] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
+class StreamState:
+    a: LegState
+    b: LegState
+
+    def leg(self, name: LegName) -> LegState:
+        return self.a if name == "a" else self.b
+
+    @property
+    def address(self) -> StreamAddress:
+        return StreamAddress(self.a.address, self.b.address)
+
+    @property
+    def stats(self) -> StreamStats:
+        return StreamStats(
+            self.a.rtp.counter.snapshot(self.a.rtp.remote), self.b.rtp.counter.snapshot(self.b.rtp.remote)
+        )
+
+
+@dataclass(slots=True, eq=False)
+class SessionState:
+    name: str
+    label: str
+    last_packet: float
+    streams: list[StreamState] = field(default_factory=list)
+    idle_due: float = 0.0
+    closed: bool = False

@@ -1,0 +1,133 @@
+"""The sessions of the Python relay: opening, growing, closing and describing them. Packets are in `engine.py`."""
+
+from __future__ import annotations
+
+from seaway.media.allocate import Allocator, NoDemux, PortRefused
+from seaway.media.legs import ComponentState, DemuxPair, PortKey, SessionState, StreamState
+from seaway.media.pool import PortsExhausted
+from seaway.media.protocol import (
+    AddStreams,
+    Close,
+    Closed,
+    Failed,
+    List,
+    Listed,
+    Open,
+    Opened,
+    Reply,
+    SessionInfo,
+    Stats,
+    StatsReply,
+    StreamRequest,
+)
+
+__all__ = ["MAX_SESSIONS", "MAX_STREAMS", "SessionTable", "no_session"]
+
+MAX_SESSIONS = 1000
+MAX_STREAMS = 16  # of one session
+
+_MAX_NAME = 255  # characters of a session's name
+_MAX_LABEL = 4096
+
+_WHAT: dict[type[Exception], str] = {
+    PortsExhausted: "ports-exhausted",
+    PortRefused: "port-refused",
+    NoDemux: "no-demux",
+}
+
+
+class SessionTable:
+    """`owners` is the engine's map from local ports to components, kept up to date here."""
+
+    def __init__(
+        self,
+        allocator: Allocator,
+        owners: dict[PortKey, ComponentState | DemuxPair],
+        max_sessions: int,
+        max_streams: int,
+    ) -> None:
+        self.sessions: dict[str, SessionState] = {}
+        self._allocator = allocator
+        self._owners = owners
+        self._max_sessions, self._max_streams = max_sessions, max_streams
+
+    def open(self, command: Open, now: float) -> Reply:
+        name = command.session
+        if name in self.sessions:
+            return Failed(command.request, name, "session-exists", f"session {name} is already open")
+        if not 0 < len(name) <= _MAX_NAME or len(command.label) > _MAX_LABEL:
+            return Failed(command.request, None, "bad-name", "session name or label is empty or too long")
+        if len(self.sessions) >= self._max_sessions:
+            reason = f"the relay has its maximum of {self._max_sessions} sessions; try again when calls have ended"
+            return Failed(command.request, name, "sessions-exhausted", reason)
+        session = SessionState(name, command.label, now)
+        reply = self._streams(command.request, session, command.streams, now)
+        if isinstance(reply, Opened):
+            self.sessions[name] = session
+        return reply
+
+    def add_streams(self, command: AddStreams, now: float) -> Reply:
+        session = self.sessions.get(command.session)
+        if session is None:
+            return no_session(command.request, command.session)
+        return self._streams(command.request, session, command.streams, now)
+
+    def _streams(
+        self, request: int, session: SessionState, requests: tuple[StreamRequest, ...], now: float
+    ) -> Opened | Failed:
+        """All of them or none."""
+        if len(session.streams) + len(requests) > self._max_streams:
+            reason = f"more than {self._max_streams} streams in session {session.name}"
+            return Failed(request, session.name, "streams-exhausted", reason)
+        made: list[StreamState] = []
+        try:
+            for each in requests:
+                made.append(self._allocator.stream(session, len(session.streams) + len(made), each, now))
+        except (PortsExhausted, PortRefused, NoDemux) as error:
+            for stream in made:
+                self._allocator.free(stream.a, now)
+                self._allocator.free(stream.b, now)
+            return Failed(request, session.name, _WHAT[type(error)], str(error))
+        session.streams += made
+        for leg in (leg for stream in made for leg in (stream.a, stream.b)):
+            if leg.demux is None:
+                for component in leg.components:
+                    self._owners[component.local] = component
+        return Opened(request, session.name, tuple(stream.address for stream in made))
+
+    def close(self, command: Close, now: float) -> Reply:
+        session = self.sessions.pop(command.session, None)
+        if session is None:
+            return no_session(command.request, command.session)
+        session.closed = True
+        stats = tuple(stream.stats for stream in session.streams)
+        for leg in (leg for stream in session.streams for leg in (stream.a, stream.b)):
+            if leg.demux is None:
+                for component in leg.components:
+                    del self._owners[component.local]
+            self._allocator.free(leg, now)
+        return Closed(command.request, session.name, stats)
+
+    def stats(self, command: Stats) -> Reply:
+        if command.session is None:
+            return StatsReply(command.request, tuple(map(_info, self.sessions.values())))
+        session = self.sessions.get(command.session)
+        if session is None:
+            return no_session(command.request, command.session)
+        return StatsReply(command.request, (_info(session),))
+
+    def list(self, command: List) -> Reply:
+        return Listed(command.request, tuple(map(_info, self.sessions.values())))
+
+
+def _info(session: SessionState) -> SessionInfo:
+    return SessionInfo(
+        session.name,
+        session.label,
+        tuple(stream.stats for stream in session.streams),
+        tuple(stream.address for stream in session.streams),
+    )
+
+
+def no_session(request: int, name: str) -> Failed:
+    return Failed(request, name, "no-session", f"session {name} is not open")
