@@ -1,0 +1,1 @@
+"""Independent SIP phones driven by the lab: baresip, SIPp, Linphone."""
