@@ -40,10 +40,10 @@ def ask(auth: Authenticator, algorithm: str = "SHA-256", now: float = NOW) -> Ch
     return next(each for each in auth.challenges(SOURCE, now) if each.algorithm == algorithm)
 
 
-def reply(
-    challenge: Challenge, password: str = "correct horse", nc: int = 1, method: bytes = "REGISTER"
-) -> Credentials:
-    return answer(challenge, "alice", password, method, URI, cnonce="c0ffee", nc=nc)
+def reply(challenge: Challenge, password: str = "correct horse", nc: int = 1, method: str = "REGISTER") -> Credentials:
+    made = read(Credentials, answer(challenge, "alice", password, method, URI, cnonce="c0ffee", nc=nc))
+    assert isinstance(made, Credentials)
+    return made
 
 
 @pytest.mark.parametrize(

@@ -57,9 +57,12 @@ class Claim:
     listens: bool
     far_networks: tuple[IPv4Network | IPv6Network, ...]  # of the family of `address` only
     far_ports: PortSet
+    not_far: tuple[IPv4Network | IPv6Network, ...]  # "the internet" ends where our own networks begin
 
     def reaches(self, host: IPv4Address | IPv6Address, port: int) -> bool:
         if self.far_ports.ranges and port not in self.far_ports:
+            return False
+        if any(host in each for each in self.not_far):
             return False
         return any(host in each for each in self.far_networks)
 
@@ -90,6 +93,7 @@ class Sockets:
         self._claims: dict[str, list[Claim]] = {}
         self._own = {str(nic.address.ip) for _, nic in self._node.nics}
         self._own |= {str(nic.public) for _, nic in self._node.nics if nic.public is not None}
+        known = tuple(ip_network(each) for each in resolution.known_networks)
         for connection in resolution.connections:
             for side, far, listens in (
                 (connection.source, connection.destination, False),
@@ -102,7 +106,7 @@ class Sockets:
                 far_networks = tuple(each for each in networks if each.version == ip.version)
                 claim = Claim(
                     connection.row.id, connection.carrier.transport, side.nic, str(ip), side.ports, listens,
-                    far_networks, far.ports,
+                    far_networks, far.ports, known if far.zone == "internet" else (),
                 )  # fmt: skip
                 for row in (connection.row.id, *connection.also):
                     self._claims.setdefault(row, []).append(claim)

@@ -1,0 +1,137 @@
+"""From a node's file and the resolved deployment to what call control is told, and to the sockets that serve SIP.
+
+The addresses and ports of the listeners are those of the catalog rows; nothing of them stands in the node's file.
+"""
+
+from __future__ import annotations
+
+from seaway.call.config import ControlConfig, Listener, NeighbourZone, Registrar, Rule, TraversalZone, User
+from seaway.catalog.deployment import Deployment, Node
+from seaway.catalog.model import Security, Transport
+from seaway.catalog.resolve import Resolution
+from seaway.core.sip.io import TransportName
+from seaway.identity.digest import ha1
+from seaway.runtime.config import ConfigError, NodeConfig, Traversal
+
+__all__ = ["SIP_DIAL_ROWS", "SIP_LISTENER_ROWS", "SIP_UDP_ROWS", "TRAVERSAL_ROW", "control_config"]
+
+TRAVERSAL_ROW = "T11-01"
+SIP_LISTENER_ROWS = (TRAVERSAL_ROW, "T11-05", "T11-06", "T11-07", "T11-08", "Y01-01", "Y01-02", "Y01-03")
+SIP_DIAL_ROWS = ("T11-03", "T11-04")  # core to the inside, edge to the internet
+SIP_UDP_ROWS = ("T11-02", "T11-05", "Y01-01")  # whatever of these the node has shares its port 5060
+
+
+def control_config(config: NodeConfig, deployment: Deployment, resolution: Resolution, secret: bytes) -> ControlConfig:
+    """What call control needs to know. `secret`: of the node, at least 16 octets. Raises `ConfigError`."""
+    node = deployment.node(config.node)
+    domains = config.sip.domains or (deployment.domain,)
+    realm = config.sip.realm or domains[0]
+    traversal = tuple(_zone(each, config, node, deployment, resolution) for each in config.traversal)
+    return ControlConfig(
+        node=node.name,
+        role=node.role,
+        domains=domains,
+        realm=realm,
+        listeners=_listeners(config, node, deployment, resolution),
+        users=tuple(_user(each.name, each.password, each.ha1_sha256, each.ha1_md5, realm) for each in config.users),
+        registrar=Registrar(
+            config.registrar.minimum,
+            config.registrar.maximum,
+            config.registrar.default,
+            config.registrar.contacts_per_user,
+            config.registrar.bindings,
+        ),
+        traversal=traversal,
+        neighbours=tuple(
+            NeighbourZone(each.name, each.addresses, each.port, each.transport, each.nic, each.verify_name)
+            for each in config.neighbours
+        ),
+        rules=tuple(Rule(each.priority, each.match, each.target) for each in config.rules),
+        secret=secret,
+        media_idle=config.sip.media_idle,
+    )
+
+
+def _user(name: str, password: str | None, sha256: str | None, md5: str | None, realm: str) -> User:
+    if password is not None:
+        return User(name, {each: ha1(each, name, realm, password) for each in ("SHA-256", "MD5")})
+    stored = {"SHA-256": sha256, "MD5": md5}
+    return User(name, {algorithm: value for algorithm, value in stored.items() if value is not None})
+
+
+def _listeners(config: NodeConfig, node: Node, deployment: Deployment, resolution: Resolution) -> tuple[Listener, ...]:
+    """The SIP listeners of this node. Traversal ports are opened only for zones that are configured."""
+    servers = {_port(each, deployment): each.name for each in config.traversal} if node.role == "edge" else {}
+    found = []
+    for each in resolution.listeners(node.name):
+        if each.row.id not in SIP_LISTENER_ROWS:
+            continue
+        transport: TransportName = "udp" if each.carrier.transport is Transport.UDP else "tcp"
+        if each.carrier.security is not Security.NONE:
+            transport = "tls"
+        for port in each.ports:
+            zone = servers.get(port) if each.row.id == TRAVERSAL_ROW else None
+            if each.row.id == TRAVERSAL_ROW and zone is None:
+                continue
+            mutual = transport == "tls" and (each.carrier.security is Security.MTLS or zone is not None)
+            found.append(
+                Listener(
+                    transport,
+                    (each.address, port),
+                    (each.public or each.address, port),
+                    each.nic,
+                    each.row.id,
+                    mutual,
+                    zone,
+                )
+            )
+    return tuple(found)
+
+
+def _zone(
+    zone: Traversal, config: NodeConfig, node: Node, deployment: Deployment, resolution: Resolution
+) -> TraversalZone:
+    where = f"traversal.{zone.name}"
+    if node.role == "gateway":
+        raise ConfigError(where, None, "a gateway has no traversal zones", "remove [[traversal]]")
+    if zone.zone > deployment.sip.zones:
+        raise ConfigError(
+            f"{where}.zone",
+            zone.zone,
+            f"the deployment has {deployment.sip.zones} zones",
+            "raise sip.zones of the deployment",
+        )
+    client = node.role == "core"
+    peers = deployment.of_role("edge" if client else "core")
+    verify_name = zone.verify_name
+    if verify_name is None:
+        if len(peers) != 1:
+            raise ConfigError(f"{where}.verify_name", None, "is missing", "give the DNS name in the peer's certificate")
+        verify_name = peers[0].fqdn
+    host = zone.host or ""
+    if client and not host:
+        reached = {
+            address
+            for each in resolution.of_row(TRAVERSAL_ROW, node.name)
+            for address in each.destination.public or tuple(net.partition("/")[0] for net in each.destination.networks)
+        }
+        if len(reached) != 1:
+            raise ConfigError(f"{where}.host", None, "is missing", "give the edge's name or address")
+        host = reached.pop()
+    if not client and zone.host is not None:
+        raise ConfigError(f"{where}.host", zone.host, "the edge never dials", "remove it; the core dials the edge")
+    return TraversalZone(
+        zone.name,
+        "client" if client else "server",
+        zone.user,
+        zone.password,
+        verify_name,
+        host,
+        _port(zone, deployment),
+        zone.keep_alive,
+        zone.ping,
+    )
+
+
+def _port(zone: Traversal, deployment: Deployment) -> int:
+    return deployment.ports.traversal_sip + zone.zone - 1
