@@ -49,9 +49,7 @@ FEATURES = _features(
         ("pair",),
     ),
     Feature("h323_calls", "H.323 calls across the traversal pair.", ("pair",)),
-    Feature(
-        "turn", "TURN server of the edge for SIP calls, used by endpoints and by the core.", ("sip_calls",)
-    ),
+    Feature("turn", "TURN server of the edge for SIP calls, used by endpoints and by the core.", ("sip_calls",)),
     Feature("tms", "Management by a TMS server, events fed back to it."),
     Feature("ldap", "Logins checked against a directory."),
     Feature("mra", "Mobile and remote access: company clients outside, without a VPN.", ("pair",)),
@@ -69,14 +67,10 @@ FEATURES = _features(
     ),
     Feature("ms_gateway", "Calls with Microsoft clients through a gateway node."),
     Feature("ms_federation", "Presence and chat federation with Microsoft domains over SIP.", ("pair",)),
-    Feature(
-        "web_proxy", "Meeting guests in a browser: the edge is the web proxy of a Meeting Server.", ("pair",)
-    ),
+    Feature("web_proxy", "Meeting guests in a browser: the edge is the web proxy of a Meeting Server.", ("pair",)),
     Feature("sip_edge", "Meeting Server calls with standards-based SIP endpoints outside.", ("pair",)),
     Feature("sip_edge_ms", "Meeting Server calls with Microsoft clients outside.", ("pair",)),
-    Feature(
-        "ms_point_to_point", "Calls between Microsoft clients outside and call manager endpoints.", ("pair",)
-    ),
+    Feature("ms_point_to_point", "Calls between Microsoft clients outside and call manager endpoints.", ("pair",)),
     Feature("xmpp_federation", "Chat and presence with other XMPP domains.", ("pair",)),
     Feature("snmp", "Polling by an SNMP manager."),
     Feature("metrics", "System figures sent to a collector."),
@@ -97,20 +91,12 @@ SETTINGS = _settings(
     Setting("media", "36000-59999", "RTP and RTCP; a part of the default, starting at an even port (R-11)"),
     Setting("media.even", "36000-59998/even", "RTP half of `media` (R-22)"),
     Setting("media.odd", "36001-59999/odd", "RTCP half of `media` (R-22)"),
-    Setting(
-        "media.first12", "36000-36011", "the first 12 ports of `media`: demultiplexing of a large edge (R-17)"
-    ),
-    Setting(
-        "demux", _DEMUX, "demultiplexing ports of the edge; small and medium: the pair in use (R-14 to R-18)"
-    ),
+    Setting("media.first12", "36000-36011", "the first 12 ports of `media`: demultiplexing of a large edge (R-17)"),
+    Setting("demux", _DEMUX, "demultiplexing ports of the edge; small and medium: the pair in use (R-14 to R-18)"),
     Setting("demux.rtp", _DEMUX_RTP, "RTP half of `demux`, even ports (R-21)"),
     Setting("demux.rtcp", _DEMUX_RTCP, "RTCP half of `demux`, odd ports (R-21)"),
-    Setting(
-        "turn", "small,medium: 3478; large: 3478-3483", "TURN requests: 443 or from 1024 up (R-07, R-08)"
-    ),
-    Setting(
-        "turn.tcp443", "443", "TURN requests on the HTTPS port; only with the switch of this name (R-09)"
-    ),
+    Setting("turn", "small,medium: 3478; large: 3478-3483", "TURN requests: 443 or from 1024 up (R-07, R-08)"),
+    Setting("turn.tcp443", "443", "TURN requests on the HTTPS port; only with the switch of this name (R-09)"),
     Setting("relay", "24000-29999", "relayed addresses that TURN allocates (R-10)"),
     Setting("traversal.sip", "7001", "SIP traversal zone; zone n of the edge listens on n-1 more (R-19)"),
     Setting("traversal.h323", "6001", "H.323 traversal zone, counted likewise (R-20)"),
@@ -148,5 +134,4 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "mail": ("explicit", "implicit"),
     "ldap": ("tls", "plain"),
     "syslog": ("tls", "tcp", "udp"),
-    "cluster-sip": ("tls", "tcp"),
 }
