@@ -85,9 +85,7 @@ def _check_nodes(deployment: Deployment) -> None:
     for index, node in enumerate(deployment.nodes):
         at = f"node.{index}.nic"
         if node.role != "edge" and node.nic.outer is not None:
-            raise DeploymentError(
-                f"{at}.outer", None, f"a {node.role} has one NIC", "leave [node.nic.outer] out"
-            )
+            raise DeploymentError(f"{at}.outer", None, f"a {node.role} has one NIC", "leave [node.nic.outer] out")
         for name, nic in node.nics:
             if nic.public is not None and node.role != "edge":
                 raise DeploymentError(
@@ -118,9 +116,7 @@ def _check_nic_pair(at: str, node: Node) -> None:
             "static NAT belongs to the outer NIC",
             f"move it to [{at}.outer]",
         )
-    if inner.address.version == outer.address.version and inner.address.network.overlaps(
-        outer.address.network
-    ):
+    if inner.address.version == outer.address.version and inner.address.network.overlaps(outer.address.network):
         raise DeploymentError(
             f"{at}.outer.address", outer.address,
             f"its network overlaps that of the inner NIC ({inner.address.network})",
@@ -202,11 +198,7 @@ def _check_turn(deployment: Deployment) -> None:
                 "ports.turn", str(turn), "this system takes TURN requests on one port", f"write {turn.low}"
             )
     elif count != 6:
-        remedy = (
-            f'write "{turn.low}-{turn.low + 5}"'
-            if 1024 <= turn.low <= 65530
-            else 'write for instance "3478-3483"'
-        )
+        remedy = f'write "{turn.low}-{turn.low + 5}"' if 1024 <= turn.low <= 65530 else 'write for instance "3478-3483"'
         raise DeploymentError(
             "ports.turn", str(turn), "a large system takes TURN requests on a block of 6 ports", remedy
         )

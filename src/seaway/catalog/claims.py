@@ -87,7 +87,5 @@ def _edge_claims(deployment: Deployment) -> Iterator[Claim]:
     ):
         last = first + zones - 1
         if last > MAX_PORT:
-            raise DeploymentError(
-                setting, first, f"{zones} zones need ports up to {last}", "choose a lower first port"
-            )
+            raise DeploymentError(setting, first, f"{zones} zones need ports up to {last}", "choose a lower first port")
         yield Claim(setting, PortRange(first, last), transports)

@@ -41,9 +41,7 @@ NicName = Literal["inner", "outer"]
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}", re.ASCII)
 _VERSION = re.compile(r"X[0-9]+(\.[0-9]+){1,2}", re.ASCII)
-_FQDN = re.compile(
-    r"(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*"
-)
+_FQDN = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
 
 
 def _interface(value: object) -> Interface:
@@ -92,9 +90,7 @@ Networks = tuple[Annotated[Network, BeforeValidator(_network)], ...]
 
 class Nic(Frozen):
     address: Annotated[Interface, BeforeValidator(_interface)]
-    public: Annotated[Address, BeforeValidator(_address)] | None = (
-        None  # static NAT at a firewall maps it here
-    )
+    public: Annotated[Address, BeforeValidator(_address)] | None = None  # static NAT at a firewall maps it here
 
 
 class Nics(Frozen):
@@ -116,9 +112,7 @@ class Node(Frozen):
 
     @property
     def nics(self) -> tuple[tuple[NicName, Nic], ...]:
-        outer: tuple[tuple[NicName, Nic], ...] = (
-            () if self.nic.outer is None else (("outer", self.nic.outer),)
-        )
+        outer: tuple[tuple[NicName, Nic], ...] = () if self.nic.outer is None else (("outer", self.nic.outer),)
         return (("inner", self.nic.inner), *outer)
 
     def facing(self, side: NicName) -> tuple[NicName, Nic]:
@@ -202,9 +196,7 @@ class Deployment(Frozen):
         if self.ports.turn is not None:
             return self.ports.turn
         return (
-            PortRange(3478, 3483)
-            if self.size == "large" and not self.ports.turn_multiplexed
-            else PortRange(3478, 3478)
+            PortRange(3478, 3483) if self.size == "large" and not self.ports.turn_multiplexed else PortRange(3478, 3478)
         )
 
     @property
@@ -241,9 +233,7 @@ def load_deployment(path: str | Path) -> Deployment:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
         reason = problem.strerror if isinstance(problem, OSError) and problem.strerror else str(problem)
-        raise DeploymentError(
-            "file", str(path), f"cannot be read ({reason})", "name a readable TOML file"
-        ) from None
+        raise DeploymentError("file", str(path), f"cannot be read ({reason})", "name a readable TOML file") from None
     return parse_deployment(text, str(path))
 
 

@@ -11,9 +11,7 @@ if TYPE_CHECKING:
 __all__ = ["crossed", "passage", "translator"]
 
 
-def crossed(
-    deployment: Deployment, source: str, destination: str, *, reflected: bool = False
-) -> tuple[str, ...]:
+def crossed(deployment: Deployment, source: str, destination: str, *, reflected: bool = False) -> tuple[str, ...]:
     """Names of the firewalls from segment `source` to segment `destination`, in the order of the first packet.
 
     `dmz.outer`, the outer network of an edge with two NICs, hangs at the firewall towards the internet.
@@ -30,9 +28,7 @@ def crossed(
     return _between(deployment, source.removesuffix(".outer"), destination.removesuffix(".outer"))
 
 
-def passage(
-    deployment: Deployment, path: tuple[str, ...], source: str, destination: str
-) -> dict[str, tuple[str, str]]:
+def passage(deployment: Deployment, path: tuple[str, ...], source: str, destination: str) -> dict[str, tuple[str, str]]:
     """For each firewall of `path` the zones it passes a packet from and to, from zone `source` to `destination`.
 
     A firewall that sends a packet back to where it came from (NAT reflection) has the same zone twice.

@@ -26,9 +26,7 @@ _INNER = frozenset({"edge.private", "edge.internal_nic", "edge.turn.private"})
 _OUTER = frozenset({"edge.public", "edge.public_nic", "edge.external_nic", "edge.turn.public"})
 _BARE = frozenset({"edge", "edge.turn"})
 _ROLES = {"core": "core", "gateway": "gateway", "gateway.b2bua": "gateway"}
-NODE_TOKENS = frozenset(
-    {*_INNER, *_OUTER, *_BARE, *_ROLES, "expressway", "peer.this", "peer.other", "localhost"}
-)
+NODE_TOKENS = frozenset({*_INNER, *_OUTER, *_BARE, *_ROLES, "expressway", "peer.this", "peer.other", "localhost"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,4 +168,6 @@ def _outside(token: str, deployment: Deployment, zones: frozenset[str] | None) -
             networks = zone_networks(deployment).get(zone, ())
         else:
             networks = given or ()
+        if several and not networks:
+            continue  # nothing of that kind in this zone
         yield Place(token, zone, token, tuple(networks), known=bool(networks))

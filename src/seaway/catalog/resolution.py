@@ -92,9 +92,7 @@ class Resolution:
             public = party.public[0] if party.public else None
             key = (connection.row.id, connection.carrier, address, party.ports)
             if key not in found or (public and not found[key].public):
-                found[key] = Listener(
-                    connection.row, connection.carrier, party.nic, address, party.ports, public
-                )
+                found[key] = Listener(connection.row, connection.carrier, party.nic, address, party.ports, public)
         return tuple(found.values())
 
     def of_row(self, row_id: str, node: str | None = None) -> tuple[Connection, ...]:
@@ -129,9 +127,7 @@ class Resolution:
         if source.public and destination.zone == "internal":
             # The public address of a single NIC, seen from inside: the way of the reflection, backwards.
             return crossed(self.deployment, other, one, reflected=True)[::-1]
-        return crossed(
-            self.deployment, one, other, reflected=bool(destination.public) and source.zone == "internal"
-        )
+        return crossed(self.deployment, one, other, reflected=bool(destination.public) and source.zone == "internal")
 
     def _segment(self, party: Party) -> str:
         return "dmz.outer" if party.zone == "dmz" and party.nic == "outer" else party.zone
@@ -182,6 +178,8 @@ class Resolution:
     def _is(self, party: Party, address: Network, port: int, zone: str) -> bool:
         if party.zone != zone or (party.ports.ranges and port not in party.ports):
             return False
+        if party.nic is None and str(address.network_address) in self.node_addresses:
+            return False  # a row about other hosts of that network does not mean our nodes
         return any(_inside(address, network) for network in (*party.networks, *party.public))
 
     def zones_at(self, connection: Connection, firewall: str) -> tuple[str, str]:
@@ -194,6 +192,19 @@ class Resolution:
         """The networks of the inside and the DMZ: a host anywhere else counts as internet."""
         known = places.zone_networks(self.deployment)
         return tuple(str(network) for networks in known.values() for network in networks)
+
+    @cached_property
+    def node_addresses(self) -> frozenset[str]:
+        """Every address of our nodes, real and public."""
+        nics = [nic for node in self.deployment.nodes for _, nic in node.nics]
+        return frozenset(str(each) for nic in nics for each in (nic.address.ip, nic.public) if each is not None)
+
+    def apart(self, party: Party) -> tuple[str, ...]:
+        """Addresses of our nodes inside the networks of `party`, which is somebody else: they are not meant."""
+        if party.nic is not None or party.zone == "internet":
+            return ()
+        inside = [each for each in self.node_addresses if any(_inside(ip_network(each), net) for net in party.networks)]
+        return tuple(sorted(inside))
 
     @cached_property
     def rows(self) -> tuple[Row, ...]:

@@ -90,9 +90,7 @@ def switch_on(name: str, deployment: Deployment) -> bool:
     if name.startswith("role="):
         return True  # decided per node, see `holds_for`
     section, _, key = name.partition(".")
-    table, field = {"sip": (deployment.sip, key), "turn": (deployment.ports, f"turn_{key}")}.get(
-        section, (None, "")
-    )
+    table, field = {"sip": (deployment.sip, key), "turn": (deployment.ports, f"turn_{key}")}.get(section, (None, ""))
     return bool(getattr(table, field, SWITCHES.get(name, False)))
 
 

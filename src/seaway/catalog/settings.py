@@ -24,9 +24,7 @@ _RANGE = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", re.ASCII)
 class Frozen(BaseModel):
     """Settings are values: unknown keys are errors, and nothing changes after loading."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", populate_by_name=True, arbitrary_types_allowed=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, arbitrary_types_allowed=True)
 
 
 def parse_range(value: object) -> PortRange:
@@ -58,9 +56,7 @@ def _media(value: object) -> PortRange:
             f"start at {ports.low - 1 if ports.low > MEDIA_LIMITS.low else ports.low + 1} for instance",
         )
     if ports.high == ports.low:
-        raise Refused(
-            "the media range holds no RTP and RTCP pair", 'write a range, "36000-59999" for instance'
-        )
+        raise Refused("the media range holds no RTP and RTCP pair", 'write a range, "36000-59999" for instance')
     return ports
 
 

@@ -78,10 +78,7 @@ def _table(resolution: Resolution) -> str:
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     rule = tuple("-" * width for width in widths)
     printed = [lines[0], rule, *lines[1:]]
-    text = [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in printed
-    ]
+    text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in printed]
     return "\n".join(text) + "\n"
 
 

@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from seaway.catalog.deployment import Node
 from seaway.catalog.model import Opens
 from seaway.catalog.problems import DeploymentError
-from seaway.catalog.resolve import Connection, Resolution
-from seaway.catalog.views.nftables_match import Match, matches, merged_matches
+from seaway.catalog.resolve import Connection, Party, Resolution
+from seaway.catalog.views.nftables_match import Match, addresses, matches, merged_matches
 from seaway.catalog.views.nftables_nat import nat_chains
 
 __all__ = ["counter_name", "render", "table_name"]
@@ -61,9 +62,7 @@ def render(
         nat = []
     else:
         known = [*(each.name for each in deployment.firewalls), *(each.name for each in deployment.nodes)]
-        raise DeploymentError(
-            "firewall", at, "no firewall or node of this name", f"choose one of {', '.join(known)}"
-        )
+        raise DeploymentError("firewall", at, "no firewall or node of this name", f"choose one of {', '.join(known)}")
     rules = {direction: _chain_rules(found, without_rows) for direction, found in chains.items()}
     return _text(resolution, at, rules, hooks, nat, log)
 
@@ -72,9 +71,7 @@ def _firewall(
     resolution: Resolution, at: str, interfaces: Mapping[str, str]
 ) -> tuple[dict[_Direction, list[Match]], list[tuple[str, list[str]]]]:
     between = resolution.deployment.firewall(at).between
-    chains: dict[_Direction, list[Match]] = {
-        _through(a, b, at, interfaces): [] for a, b in (between, between[::-1])
-    }
+    chains: dict[_Direction, list[Match]] = {_through(a, b, at, interfaces): [] for a, b in (between, between[::-1])}
     for number, connection in _numbered(resolution):
         if at not in resolution.path(connection):
             continue
@@ -83,12 +80,13 @@ def _firewall(
             resolution.seen_at(connection, connection.source, at),
             resolution.seen_at(connection, connection.destination, at),
         )
-        found = matches(connection, number, *ends)
+        found = matches(
+            connection, number, *ends,
+            not_source=resolution.apart(connection.source), not_destination=resolution.apart(connection.destination),
+        )  # fmt: skip
         chains.setdefault(_through(entry, leave, at, interfaces), []).extend(found)
         if connection.opens is Opens.SOURCE:
-            chains.setdefault(_through(leave, entry, at, interfaces), []).append(
-                Match.reply(connection, number)
-            )
+            chains.setdefault(_through(leave, entry, at, interfaces), []).append(Match.reply(connection, number))
     jumps = [f"{direction.jump} goto {direction.chain}" for direction in chains]
     return chains, [("forward", jumps)]
 
@@ -112,9 +110,7 @@ def _host(
     node = resolution.deployment.node(at)
     for name, _ in node.nics:
         if name not in interfaces:
-            raise DeploymentError(
-                "interfaces", name, f"{at} has no interface for this NIC", f"name the one for {name}"
-            )
+            raise DeploymentError("interfaces", name, f"{at} has no interface for this NIC", f"name the one for {name}")
         chains[_Direction(f"input_{name}", f'iifname "{interfaces[name]}"')] = []
         chains[_Direction(f"output_{name}", f'oifname "{interfaces[name]}"')] = []
     by_name = {direction.chain: direction for direction in chains}
@@ -130,9 +126,9 @@ def _host(
                 source.networks if source is own else source.addressed_as,
                 destination.networks if destination is own else destination.addressed_as,
             )
-            known_apart = resolution.known_networks if node.single_nic else ()
+            except_source, except_destination = (_host_apart(resolution, node, end) for end in (source, destination))
             chains[by_name[f"{way}_{own.nic}"]].extend(
-                matches(connection, number, *ends, not_internet=known_apart)
+                matches(connection, number, *ends, not_source=except_source, not_destination=except_destination)
             )
             if connection.opens is Opens.SOURCE:
                 chains[by_name[f"{back}_{own.nic}"]].append(Match.reply(connection, number))
@@ -147,6 +143,13 @@ def _host(
         for hook, kind in (("input", "iifname"), ("output", "oifname"))
     ]
     return chains, hooks
+
+
+def _host_apart(resolution: Resolution, node: Node, party: Party) -> tuple[str, ...]:
+    """What `party` excepts at `node`: where one NIC serves all zones, "anywhere" is not the inside or the DMZ."""
+    if node.single_nic and party.zone == "internet":
+        return resolution.known_networks
+    return resolution.apart(party)
 
 
 def _numbered(resolution: Resolution) -> list[tuple[int, Connection]]:
@@ -194,7 +197,10 @@ def _text(
             "\t}",
         ]
     for direction, found in rules.items():
-        lines += ["", f"\tchain {direction.chain} {{", *(f"\t\t{_rule(each)}" for each in found)]
+        lines += ["", f"\tchain {direction.chain} {{"]
+        if direction.chain.startswith("internet_to_"):
+            lines += [f"\t\t{rule}" for rule in _spoofed(resolution, direction.chain)]
+        lines += [f"\t\t{_rule(each)}" for each in found]
         lines += [f"\t\t{rule}" for rule in _icmp(direction.chain)]
         if log:
             lines.append(f'\t\tlimit rate 5/second burst 10 packets log prefix "seaway {at} drop: "')
@@ -211,6 +217,16 @@ def _rule(match: Match) -> str:
     if match.stateful:
         state = f"ct direction original ct state {{ new, established }} ct mark set {match.number} "
     return f'{match.condition} {state}counter name "{name}" accept comment "{comment}"'
+
+
+def _spoofed(resolution: Resolution, chain: str) -> list[str]:
+    """Our own addresses do not come from the internet (RFC 2827 §3); rows from "anywhere" do not mean them."""
+    rules = []
+    for family, colon in (("ip", False), ("ip6", True)):
+        own = addresses([each for each in resolution.known_networks if (":" in each) is colon])
+        if own:
+            rules.append(f'{family} saddr {{ {", ".join(own)} }} counter name "dropped_{chain}" drop comment "spoofed"')
+    return rules
 
 
 def _icmp(chain: str) -> list[str]:

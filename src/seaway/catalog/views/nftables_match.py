@@ -27,7 +27,7 @@ class Match:
     family: Literal["ip", "ip6"] = "ip"
     source: tuple[str, ...] = ()
     destination: tuple[str, ...] = ()
-    not_source: tuple[str, ...] = ()  # with a source anywhere: networks that are not meant
+    not_source: tuple[str, ...] = ()  # inside `source`, but not meant
     not_destination: tuple[str, ...] = ()
     transports: tuple[str, ...] = ()  # "tcp", "udp", or one IP protocol number
     source_ports: PortSet = ANY_PORT
@@ -45,9 +45,7 @@ class Match:
     def condition(self) -> str:
         source = _address(self.family, "saddr", self.source, self.not_source)
         destination = _address(self.family, "daddr", self.destination, self.not_destination)
-        family = (
-            [] if source or destination else [f"meta nfproto {'ipv4' if self.family == 'ip' else 'ipv6'}"]
-        )
+        family = [] if source or destination else [f"meta nfproto {'ipv4' if self.family == 'ip' else 'ipv6'}"]
         header = self.transports[0] if len(self.transports) == 1 else "th"
         if header.isdecimal():
             return " ".join([*family, *source, *destination, f"meta l4proto {header}"])
@@ -68,19 +66,16 @@ def matches(
     source: Sequence[str],
     destination: Sequence[str],
     *,
-    not_internet: Sequence[str] = (),
+    not_source: Sequence[str] = (),
+    not_destination: Sequence[str] = (),
 ) -> list[Match]:
-    """The forward rules of one connection whose ends have these addresses here.
-
-    `not_internet`: where one interface serves all zones, the networks that do not count as internet.
-    """
+    """The forward rules of one connection whose ends have these addresses here, apart from those which it excepts."""
     carrier = connection.carrier
     family: Literal["ip", "ip6"] = "ip6" if ":" in source[0] else "ip"
     whole = Match(
         connection.row.id, number, "forward", f"{connection.row.id} {connection.row.purpose}",
         connection.opens is Opens.SOURCE, family, _sorted(source), _sorted(destination),
-        _apart(connection.source.zone, source, not_internet, family),
-        _apart(connection.destination.zone, destination, not_internet, family),
+        _of_family(not_source, family), _of_family(not_destination, family),
         (str(carrier.protocol) if carrier.transport is Transport.IP else str(carrier.transport),),
     )  # fmt: skip
     return [
@@ -124,10 +119,8 @@ def addresses(networks: Sequence[str]) -> tuple[str, ...]:
     return tuple(each.removesuffix("/32").removesuffix("/128") for each in networks)
 
 
-def _apart(zone: str, networks: Sequence[str], not_internet: Sequence[str], family: str) -> tuple[str, ...]:
-    if zone != "internet" or not set(networks) & _ANYWHERE:
-        return ()
-    return _sorted(each for each in not_internet if (":" in each) == (family == "ip6"))
+def _of_family(networks: Sequence[str], family: str) -> tuple[str, ...]:
+    return _sorted(each for each in networks if (":" in each) == (family == "ip6"))
 
 
 def _sorted(texts: Iterable[str]) -> tuple[str, ...]:
@@ -139,9 +132,8 @@ def _set(texts: Sequence[str]) -> str:
 
 
 def _address(family: str, field: str, networks: Sequence[str], apart: Sequence[str]) -> list[str]:
-    if set(networks) & _ANYWHERE:
-        return [f"{family} {field} != {_set(addresses(apart))}"] if apart else []
-    return [f"{family} {field} {_set(addresses(networks))}"]
+    meant = [] if set(networks) & _ANYWHERE else [f"{family} {field} {_set(addresses(networks))}"]
+    return [*meant, f"{family} {field} != {_set(addresses(apart))}"] if apart else meant
 
 
 def _by_parity(ports: PortSet) -> list[PortSet]:

@@ -23,9 +23,7 @@ def nat_chains(resolution: Resolution, at: str, interfaces: Mapping[str, str]) -
     before = [*_port_translations(resolution, at, mapped)]
     for public, real in mapped.items():
         # From inside as well: the core of a deployment with one NIC uses the public address (NAT reflection, J-06).
-        before.append(
-            f'{_family(public)} daddr {public} dnat {_family(public)} to {real} comment "static NAT"'
-        )
+        before.append(f'{_family(public)} daddr {public} dnat {_family(public)} to {real} comment "static NAT"')
     after = [
         f'oifname "{outside}" {_family(real)} saddr {real} snat {_family(public)} to {public} comment "static NAT"'
         for public, real in mapped.items()
