@@ -134,7 +134,12 @@ def plan_for(variant: Variant) -> Plan:
                 router=True,
             ),
             Host("inner", (inward, Nic("dmz", "10.0.2.1/24")), ("default via 10.0.2.2",), router=True),
-            Host("edge1", (Nic("inner", "10.0.2.20/24"),), ("default via 10.0.2.2",)),
+            # Answers to the core go back through the translation; the other internal hosts are reached directly.
+            Host(
+                "edge1",
+                (Nic("inner", "10.0.2.20/24"),),
+                ("default via 10.0.2.2", "10.0.1.0/24 via 10.0.2.1", "10.0.1.10/32 via 10.0.2.2"),
+            ),
         ]
         links += [
             Link(("inner", "dmz"), ("outer", "p1"), "dmz"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 __all__ = ["Heard", "listen", "read_samples", "tone_share"]
@@ -63,7 +64,7 @@ def _gap(samples: array[int], rate: int) -> float:
         if max(abs(sample) for sample in samples[index : index + _FRAME : 8]) > _SILENCE
     ]
     return (
-        max((later - former - _FRAME for former, later in zip(loud, loud[1:], strict=False)), default=0)
+        max((later - former - _FRAME for former, later in pairwise(loud)), default=0)
         / rate
     )
 

@@ -1,0 +1,104 @@
+"""Load the catalog's rulesets into the lab's firewalls and nodes, and read their counters."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from importlib import resources
+
+from seaway.catalog.deployment import Deployment, parse_deployment
+from seaway.catalog.resolve import Resolution, resolve
+from seaway.catalog.views import nftables
+from seaway.lab.network import Network
+from seaway.lab.plan import FILTERS, Variant
+
+__all__ = ["Count", "Counters", "deployment_text", "interfaces", "load_rules", "read_counters", "resolution_of"]
+
+_FILES: dict[Variant, str] = {
+    "dual": "first-call.toml",
+    "dual-nat": "first-call-nat.toml",
+    "single-nat": "first-call-single-nic.toml",
+}
+
+
+def deployment_text(variant: Variant) -> str:
+    """The deployment file that belongs to a variant of the lab."""
+    return (resources.files("seaway.lab") / "deployments" / _FILES[variant]).read_text(encoding="utf-8")
+
+
+def resolution_of(variant: Variant) -> Resolution:
+    deployment: Deployment = parse_deployment(deployment_text(variant), _FILES[variant])
+    return resolve(deployment)
+
+
+def interfaces(network: Network, at: str) -> dict[str, str]:
+    """Zone or NIC name -> interface name, as `nftables.render` wants it."""
+    if at in ("inner", "outer"):
+        return {"internal": "internal", "dmz": "dmz", "internet": "internet"}
+    if at == "core1":
+        return {"inner": "eth0"}
+    return {nic.name: nic.name for nic in network.plan.host(at).nics}
+
+
+def load_rules(network: Network, resolution: Resolution, without_rows: frozenset[str] = frozenset()) -> None:
+    """Load every ruleset, without the rules of some rows. Counters start at zero. Raises LabError."""
+
+    def load(at: str) -> None:
+        text = nftables.render(
+            resolution, at, interfaces=interfaces(network, at), without_rows=without_rows
+        )
+        (network.dir / f"{at}.nft").write_text(text)
+        network.run(at, ["nft", "-f", "-"], text)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(load, FILTERS))
+
+
+@dataclass(slots=True)
+class Count:
+    """Packets of one row at one firewall: in the direction of the row, and its replies."""
+
+    forward: int = 0
+    reply: int = 0
+
+    @property
+    def packets(self) -> int:
+        return self.forward + self.reply
+
+
+@dataclass(slots=True)
+class Counters:
+    """What one firewall counted."""
+
+    rows: dict[str, Count] = field(default_factory=dict)
+    dropped: int = 0
+    icmp: int = 0
+
+
+def parse_counters(text: str) -> Counters:
+    """From `nft -j list counters`."""
+    found = Counters()
+    for item in json.loads(text)["nftables"]:
+        counter = item.get("counter")
+        if counter is None:
+            continue
+        name, packets = str(counter["name"]), int(counter["packets"])
+        if name.startswith("dropped"):
+            found.dropped += packets
+        elif name.startswith("icmp_"):
+            found.icmp += packets
+        else:
+            count = found.rows.setdefault(name.removesuffix("_reply").replace("_", "-"), Count())
+            if name.endswith("_reply"):
+                count.reply += packets
+            else:
+                count.forward += packets
+    return found
+
+
+def read_counters(network: Network) -> dict[str, Counters]:
+    """Counters of every firewall and node. Raises LabError."""
+    with ThreadPoolExecutor(4) as pool:
+        texts = pool.map(lambda at: network.run(at, ["nft", "-j", "list", "counters"]), FILTERS)
+        return {at: parse_counters(text) for at, text in zip(FILTERS, texts, strict=True)}

@@ -1,0 +1,139 @@
+"""An independent witness: what really left each firewall towards the next zone, apart from the firewall's counters.
+
+`tcpdump` records the frames that go out of each interface of the two firewalls; each packet is then looked up in the
+resolved catalog. A packet that no row explains, or a number that differs from the counter, is a finding.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from seaway.catalog.resolve import Resolution
+from seaway.lab.errors import LabError
+from seaway.lab.network import Network
+from seaway.lab.pcap import Packet, packets_of
+
+__all__ = ["POINTS", "Seen", "Witness", "classify"]
+
+POINTS = (("inner", "internal"), ("inner", "dmz"), ("outer", "dmz"), ("outer", "internet"))
+
+
+@dataclass(slots=True)
+class Seen:
+    """What passed one firewall, by row. `opened` are first packets by row: who opened towards which address."""
+
+    rows: Counter[tuple[str, str]] = field(default_factory=Counter)  # (row id, "forward" | "reply") -> packets
+    peers: dict[str, set[str]] = field(default_factory=dict)  # row id -> "a:port > b:port" without the client port
+    unexplained: list[str] = field(default_factory=list)
+    icmp: int = 0
+    own: int = 0  # sent by the firewall itself, not forwarded
+    inward: list[tuple[str, Packet]] = field(default_factory=list)  # forward packets that enter the internal zone
+
+
+def classify(
+    packets: Iterable[tuple[str, Packet]], resolution: Resolution, own: frozenset[str] = frozenset()
+) -> Seen:
+    """Look up packets, each with the interface it left by. `own` are addresses of the firewall itself."""
+    seen = Seen()
+    known: dict[tuple[str, int, str, int, str], tuple[str, str] | None] = {}
+    for leaves, packet in packets:
+        if packet.source in own:
+            seen.own += 1
+            continue
+        if packet.transport == "icmp":
+            about = packet.about
+            if about is not None and _look_up(about, resolution, known) is not None:
+                seen.icmp += 1
+            else:
+                seen.unexplained.append(f"{packet.transport} type {packet.icmp_type} {packet.source} > {packet.destination}")
+            continue
+        found = _look_up(packet, resolution, known)
+        if found is None:
+            seen.unexplained.append(str(packet))
+            continue
+        row, way = found
+        seen.rows[found] += 1
+        if way == "forward":
+            seen.peers.setdefault(row, set()).add(
+                f"{packet.source} > {packet.destination}:{packet.destination_port}/{packet.transport}"
+            )
+            if leaves == "internal":
+                seen.inward.append((row, packet))
+    return seen
+
+
+def _look_up(
+    packet: Packet,
+    resolution: Resolution,
+    known: dict[tuple[str, int, str, int, str], tuple[str, str] | None],
+) -> tuple[str, str] | None:
+    key = (
+        packet.source, packet.source_port, packet.destination, packet.destination_port, packet.transport,
+    )  # fmt: skip
+    if key not in known:
+        found = resolution.explain(*key)
+        known[key] = None if found is None else (found[0].row.id, found[1])
+    return known[key]
+
+
+class Witness:
+    """The running captures of one lab."""
+
+    def __init__(self, network: Network, label: str = "capture") -> None:
+        self._network = network
+        self._dir = network.dir / label
+        self._dir.mkdir(exist_ok=True)
+        self._running: list[subprocess.Popen[bytes]] = []
+
+    def _path(self, host: str, interface: str) -> Path:
+        return self._dir / f"{host}-{interface}.pcap"
+
+    def start(self, patience: float = 4.0) -> None:
+        """Start all captures and wait until they listen. Raises LabError."""
+        for host, interface in POINTS:
+            path, log = self._path(host, interface), self._dir / f"{host}-{interface}.log"
+            path.unlink(missing_ok=True)
+            log.unlink(missing_ok=True)
+            command = [
+                "tcpdump", "-i", interface, "-Q", "out", "-p", "-n", "-U", "-Z", "root",
+                "-s", "128", "-B", "8192", "-w", str(path), "ip or ip6",
+            ]  # fmt: skip
+            self._running.append(self._network.start(host, command, log))
+        limit = time.monotonic() + patience
+        for (host, interface), process in zip(POINTS, self._running, strict=True):
+            log = self._dir / f"{host}-{interface}.log"
+            while "listening on" not in log.read_text(errors="replace"):
+                if process.poll() is not None or time.monotonic() > limit:
+                    text = log.read_text(errors="replace").strip().splitlines()
+                    raise LabError(f"tcpdump does not listen: {text[-1:]}", f"{host} {interface}")
+                time.sleep(0.02)
+
+    def stop(self) -> None:
+        """End the captures; the files are complete afterwards. Raises LabError when packets were lost."""
+        for process in self._running:
+            process.terminate()
+        for process in self._running:
+            process.wait(5)
+        self._running.clear()
+        for log in self._dir.glob("*.log"):
+            lost = [line for line in log.read_text().splitlines() if "dropped by kernel" in line]
+            if lost and not lost[0].startswith("0 "):
+                raise LabError(f"the witness missed packets: {lost[0]}", log.stem)
+
+    def seen(self, resolution: Resolution) -> dict[str, Seen]:
+        """Both firewalls' captures, looked up in the catalog."""
+        result = {}
+        for firewall in ("inner", "outer"):
+            packets: list[tuple[str, Packet]] = []
+            for host, interface in POINTS:
+                if host == firewall and (path := self._path(host, interface)).exists():
+                    packets += [(interface, packet) for packet in packets_of(path)]
+            nics = self._network.plan.host(firewall).nics
+            own = frozenset(nic.address.split("/")[0] for nic in nics if nic.address)
+            result[firewall] = classify(packets, resolution, own)
+        return result
