@@ -269,7 +269,14 @@ class Anchor:
                 allowed = {each.rtp[0], *((held.source,) if held.source else ())}
                 self._command(
                     media.SetRemote(
-                        call.session, index, side, each.rtp, each.rtcp, tuple(sorted(allowed)), each.ufrag, each.password
+                        call.session,
+                        index,
+                        side,
+                        each.rtp,
+                        each.rtcp,
+                        tuple(sorted(allowed)),
+                        each.ufrag,
+                        each.password,
                     )
                 )
         held.message.set_body(body)

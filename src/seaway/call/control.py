@@ -102,12 +102,13 @@ class Control:
         """One datagram, or one message cut out of a stream."""
         try:
             message = parse(data)
-            if isinstance(message, Response):
+            if type(message) is Response:
                 self._proxy.layer.receive_response(message, now)
             else:
-                via = read_top_via(message, flow)
-                reply = flow if flow.remote[1] == via.port else self._paths.reply_flow(flow, via.port)
-                self._proxy.layer.receive_request(message, via, flow, reply, now)
+                assert type(message) is Request
+                key, port = read_top_via(message, flow)
+                reply = flow if flow.remote[1] == port else self._paths.reply_flow(flow, port)
+                self._proxy.layer.receive_request(message, key, flow, reply, now)
         except WireError as error:
             self._malformed(data, flow, error)
         if self._zones.links:
@@ -331,13 +332,13 @@ class Control:
             request = parse_lenient(data)
             if isinstance(request, Response) or request.method == b"ACK":
                 return
-            via = read_top_via(request, flow)
+            _, port = read_top_via(request, flow)
             for name in (b"from", b"to", b"call-id", b"cseq"):
                 request.require(name)
             response = build_response(request, status, tag=b"malformed")
         except (WireError, ValueError):
             return
-        self._outputs.append(Send(self._paths.reply_flow(flow, via.port), response.serialise()))
+        self._outputs.append(Send(self._paths.reply_flow(flow, port), response.serialise()))
 
     def _drain_zones(self, now: float) -> None:
         for link in self._zones.links.values():

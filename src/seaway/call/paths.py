@@ -6,6 +6,7 @@ Also the reverse: what the route token towards the sender of a request has to ho
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from seaway.call.admission import address_of_record
 from seaway.call.config import ControlConfig, Listener
@@ -24,6 +25,9 @@ from seaway.wire.sip.uri import SipUri, parse_uri
 __all__ = ["Found", "Paths"]
 
 _FORBIDDEN_HOSTS = ("0.", "224.", "239.", "255.", "ff")  # R35: never to multicast, broadcast or the unspecified address
+
+
+_CACHE = 10_000  # entries of each cache
 
 
 class Found:
@@ -57,6 +61,9 @@ class Paths:
         self._udp: tuple[Listener, ...] = tuple(each for each in config.listeners if each.transport == "udp")
         self._outward = "outer" if config.role == "edge" else "inner"
         self._udp_flows: dict[tuple[int, Address], Flow] = {}
+        # Caches of pure functions, emptied when full: phones say the same again and again.
+        self._aliases: dict[bytes, bytes | None] = {}
+        self._by_uri: dict[bytes, Target] = {}
 
     # -- new requests
 
@@ -65,12 +72,16 @@ class Paths:
 
         `None` when the URI is no SIP URI or has no user. Raises `SipError`.
         """
+        if uri in self._aliases:
+            return self._aliases[uri]
         aor = address_of_record(uri)
         if aor is None or b"@" not in aor:
-            return None
-        user, _, host = aor.rpartition(b"@")
-        if host not in self._domains and uri_host_port(uri) in self._sides.own:
-            return user + b"@" + self._default_domain
+            aor = None
+        else:
+            user, _, host = aor.rpartition(b"@")
+            if host not in self._domains and uri_host_port(uri) in self._sides.own:
+                aor = user + b"@" + self._default_domain
+        _remember(self._aliases, uri, aor)
         return aor
 
     def search(self, alias: bytes, uri: bytes, ingress: Zone, now: float) -> Found:
@@ -101,7 +112,8 @@ class Paths:
                 return Found(link.zone, [Target(uri, link.flow, b"z" + name.encode())])
             hop = self._zones.hop(name)
             if hop is not None:
-                return Found(Zone(name, "neighbour"), [self._to_hop(uri, hop, b"z" + name.encode())])
+                payload = b"n" if hop.transport == "udp" else b"z" + name.encode()
+                return Found(Zone(name, "neighbour"), [self._to_hop(uri, hop, payload)])
         return Found(None, [], status, why)
 
     def to_binding(self, binding: Binding, now: float) -> Target | None:
@@ -141,7 +153,11 @@ class Paths:
 
     def by_uri(self, request: Request) -> Target | None:
         """RFC 3261 §16.6 steps 6 and 7: the next Route value, else the Request-URI, decides. Raises `SipError`."""
-        route = first_route(request)
+        route = first_route(request) if b"route" in request.names else None
+        if route is None:
+            known = self._by_uri.get(request.uri)
+            if known is not None:
+                return known
         uri = parse_uri(route if route is not None else request.uri)
         if not isinstance(uri, SipUri):
             raise SipError("cannot follow a URI that is not SIP", status=416, section="RFC 3261 §21.4.14")
@@ -153,7 +169,10 @@ class Paths:
         if host_port((host, port)) in self._sides.own:
             raise SipError("the next hop is this node itself", status=482, section="RFC 3261 §16.3")
         hop = Hop(transport, host, port, self._outward, host if transport == "tls" else None)
-        return self._to_hop(request.uri, hop, b"n")
+        target = self._to_hop(request.uri, hop, b"n")
+        if route is None:
+            _remember(self._by_uri, request.uri, target)
+        return target
 
     def _transport(self, uri: SipUri) -> TransportName:
         name = "tls" if uri.secure else (uri.transport or "udp").lower()
@@ -201,8 +220,16 @@ class Paths:
         key = (id(listener), remote)
         flow = self._udp_flows.get(key)
         if flow is None:
-            if len(self._udp_flows) >= 10_000:
-                self._udp_flows.clear()
             flow = Flow(self._new_flow_id(), "udp", listener.address, remote, listener.nic, listener.row)
-            self._udp_flows[key] = flow
+            _remember(self._udp_flows, key, flow)
         return flow
+
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+
+def _remember(cache: dict[_K, _V], key: _K, value: _V) -> None:
+    if len(cache) >= _CACHE:
+        cache.clear()
+    cache[key] = value

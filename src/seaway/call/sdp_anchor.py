@@ -49,9 +49,7 @@ def read_remote(session: Session) -> list[RemoteMedia | None]:
         credential = media.attribute(ATTRIBUTE)
         ufrag, password = _credential(credential) if credential is not None else (None, None)
         found.append(
-            RemoteMedia(
-                (connection.address, media.port), (rtcp_host or connection.address, rtcp_port), ufrag, password
-            )
+            RemoteMedia((connection.address, media.port), (rtcp_host or connection.address, rtcp_port), ufrag, password)
         )
     return found
 

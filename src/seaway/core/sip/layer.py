@@ -16,8 +16,8 @@ from seaway.core.sip.io import Flow, Hop, Output, Send, SendTo
 from seaway.core.sip.server import ServerTransaction
 from seaway.core.sip.states import Event, State
 from seaway.core.sip.timers import T1, T2, T4, TIMEOUT, TIMER_C, TimerQueues
-from seaway.core.sip.topvia import TopVia
-from seaway.wire.sip.message import Request, Response, parse
+from seaway.core.sip.topvia import MAGIC
+from seaway.wire.sip.message import Request, Response, cseq_of, parse
 from seaway.wire.sip.via import branch_of
 
 __all__ = ["TransactionLayer", "TransactionUser"]
@@ -47,6 +47,16 @@ def _rounded(delay: float) -> float:
     return ceil(2 * delay) / 2
 
 
+def _own_branch(response: Response) -> bytes | None:
+    """The branch of the top Via, the short way for one Via to a line as we write it."""
+    index = response.names.index(b"via")
+    line = response.lines[index]
+    begin = line.find(b";branch=" + MAGIC)
+    if begin < 0 or b"," in line or b'"' in line:
+        return branch_of(response.value(index))
+    return line[begin + 8 :].partition(b";")[0]
+
+
 class TransactionLayer:
     """All transactions of one node; at most `limit` server transactions, further requests are dropped and counted."""
 
@@ -66,10 +76,9 @@ class TransactionLayer:
 
     # -- what comes in
 
-    def receive_request(self, request: Request, via: TopVia, flow: Flow, reply: Flow, now: float) -> None:
-        """A well-formed request that came in on `flow`; responses go to `reply`."""
+    def receive_request(self, request: Request, key: bytes, flow: Flow, reply: Flow, now: float) -> None:
+        """A well-formed request that came in on `flow`; `key` is its top Via's, responses go to `reply`."""
         method = request.method
-        key = via.key
         if method == b"CANCEL":
             self._cancel(request, key, reply, now)
             return
@@ -97,12 +106,12 @@ class TransactionLayer:
 
     def receive_response(self, response: Response, now: float) -> None:
         """A well-formed response; one that fits no transaction is dropped (R34)."""
-        branch = branch_of(response.value(response.names.index(b"via")))
+        branch = _own_branch(response)
         if branch is None:
             self.counters["sip.response.stray"] += 1
             return
         client = self._clients.get(branch)
-        method = response.value(response.names.index(b"cseq")).rpartition(b" ")[2]
+        method = cseq_of(response)[1]
         if client is not None and method == b"CANCEL":
             client = self._clients.get(branch + b"/CANCEL")
         if client is None or client.method != method:

@@ -128,9 +128,8 @@ class Proxy:
         if self._loops(request):
             self.reject(context, 482, now)
             return
-        required = request.get(b"proxy-require")
-        if required is not None:
-            self.reject(context, 420, now, headers=((b"Unsupported", required),))
+        if b"proxy-require" in request.names:
+            self.reject(context, 420, now, headers=((b"Unsupported", request.require(b"proxy-require")),))
             return
         self._user.route(context, now)
 
@@ -338,4 +337,5 @@ def _rank(branch: Branch) -> tuple[int, int]:
 
 def _loop_hash(request: Request) -> int:
     """What decides where a request goes; equal when it comes back unchanged. Only meaningful inside this process."""
-    return hash((request.uri, request.get(b"call-id"), request.get(b"cseq"), request.get(b"route"))) & 0xFFFFFFFF
+    names, lines = request.names, request.lines
+    return hash((request.uri, lines[names.index(b"call-id")], lines[names.index(b"cseq")])) & 0xFFFFFFFF

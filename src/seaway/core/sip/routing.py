@@ -66,13 +66,20 @@ def pop_own_routes(request: Request, own: frozenset[bytes]) -> bytes | None:
     `own` holds our `host:port` spellings. `None` when the first Route is not ours or there is none.
     """
     user: bytes | None = None
-    while True:
+    names, lines = request.names, request.lines
+    while b"route" in names:
         uri = first_route(request)
-        if uri is None or uri_host_port(uri) not in own:
-            return user
-        user = uri_user(uri)
-        index = request.names.index(b"route")
-        del request.names[index], request.lines[index]
+        assert uri is not None
+        # The short way for what we write ourselves: sip:TOKEN@host:port;parameters
+        name, at, rest = uri[4:].partition(b"@")
+        if not (at and uri.startswith(b"sip:") and rest.partition(b";")[0] in own):
+            if uri_host_port(uri) not in own:
+                return user
+            name = uri_user(uri)
+        user = name
+        index = names.index(b"route")
+        del names[index], lines[index]
+    return user
 
 
 def restore_strict(request: Request, own: frozenset[bytes]) -> bytes | None:
@@ -95,6 +102,9 @@ def restore_strict(request: Request, own: frozenset[bytes]) -> bytes | None:
     return user
 
 
+_FEWER = {b"%d" % left: (left - 1, b"Max-Forwards: %d" % (left - 1)) for left in range(1, 256)}
+
+
 def max_forwards(request: Request) -> int:
     """Decrement Max-Forwards in place and return the new value; adds 70 when it is missing (RFC 3261 §16.6 step 3).
 
@@ -105,6 +115,10 @@ def max_forwards(request: Request) -> int:
     except ValueError:
         request.insert(len(request.names), b"max-forwards", b"Max-Forwards: 70")
         return 70
+    fewer = _FEWER.get(request.lines[index].partition(b":")[2].strip(b" \t"))
+    if fewer is not None:
+        left, request.lines[index] = fewer
+        return left
     try:
         left = parse_digits(request.value(index), maximum=255) - 1
     except WireError as error:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from seaway.core.sip.io import Address, Flow, Hop, TransportName
 
 __all__ = ["Sides", "host_port"]
 
 
+@lru_cache(maxsize=10_000)
 def host_port(address: Address) -> bytes:
     """`host:port` as it stands in SIP; IPv6 in brackets."""
     host, port = address

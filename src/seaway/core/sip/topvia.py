@@ -5,27 +5,19 @@ RFC 3261 §17.2.3 (matching), §18.2.1 (received), §18.2.2 (sending responses),
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from seaway.core.sip.io import Flow
-from seaway.wire.digits import parse_digits
-from seaway.wire.errors import WireError
-from seaway.wire.sip.errors import SipError
 from seaway.wire.sip.message import Message, Request
 from seaway.wire.sip.nameaddr import split_commas
 from seaway.wire.sip.via import parse_via
 
-__all__ = ["MAGIC", "TopVia", "pop_via", "read_top_via", "split_via"]
+__all__ = ["MAGIC", "pop_via", "read_top_via", "split_via"]
 
 MAGIC = b"z9hG4bK"
-_PLAIN = frozenset((b"SIP/2.0/UDP", b"SIP/2.0/TCP", b"SIP/2.0/TLS"))
 
 
-@dataclass(slots=True)
-class TopVia:
-    key: bytes  # transaction key: branch and sent-by; without the magic cookie: RFC 2543 fields
-    sent_by: bytes  # host[:port] as the peer wrote it
-    port: int  # UDP only: where the response goes at the address the request came from
+_MAX_HEADS = 10_000
+_heads: dict[bytes, tuple[str, int | None, bytes]] = {}
+"""`SIP/2.0/UDP host:port` -> host, port, sent-by: a peer writes the same in each message. A cache of a pure function."""
 
 
 def split_via(message: Message) -> int:
@@ -45,51 +37,57 @@ def pop_via(message: Message) -> None:
     del message.names[index], message.lines[index]
 
 
-def read_top_via(request: Request, flow: Flow) -> TopVia:
-    """Read and stamp the top Via of `request`, which came in on `flow`. Raises `SipError`."""
+def read_top_via(request: Request, flow: Flow) -> tuple[bytes, int]:
+    """Read and stamp the top Via of `request`, which came in on `flow`. Raises `SipError`.
+
+    Returns the transaction key (branch and sent-by; without the magic cookie the RFC 2543 fields) and, for UDP, the
+    port at the source address to which the response goes.
+    """
     index = split_via(request)
-    value = request.value(index)
-    head, _, params = value.partition(b";")
-    protocol, _, sent_by = head.strip(b" \t").partition(b" ")
-    host, colon, port_text = sent_by.rpartition(b":")
-    if protocol not in _PLAIN or b" " in sent_by or b"[" in sent_by or b" " in params or b'"' in params:
-        parsed = parse_via(value)  # unusual spelling: take the long way and write it plainly
-        sent_by = parsed.sent_by
-        value = parsed.serialise()
-        params = value.partition(b";")[2]
-        host, port = parsed.host, parsed.port
-    elif colon:
-        try:
-            port = parse_digits(port_text, maximum=65535)
-        except WireError as error:
-            raise SipError(f"Via port: {error.what}", section="RFC 3261 §20.42") from None
+    line = request.lines[index]
+    head, _, params = line.partition(b":")[2].strip(b" \t").partition(b";")
+    known = _heads.get(head)
+    if known is None or b" " in params or b'"' in params or b"\t" in params or b"\r" in line:
+        via = parse_via(request.value(index))  # new or unusual: take the long way and write it plainly
+        head, _, params = via.serialise().partition(b";")
+        known = (via.address, via.port, via.sent_by)
+        if len(_heads) >= _MAX_HEADS:
+            _heads.clear()
+        _heads[head] = known
+    host, port, sent_by = known
+    branch: bytes | None = None
+    rport = False
+    if params.startswith(b"branch=") and b";" not in params:  # nothing else: sipp, and proxies without RFC 3581
+        branch = params[7:]
     else:
-        host, port = sent_by, None
-    branch = rport = None
-    for param in params.split(b";"):
-        name, equals, text = param.partition(b"=")
-        name = name.lower()
-        if name == b"branch":
-            branch = text
-        elif name == b"rport" and not equals:
-            rport = param
-    remote_host, remote_port = flow.remote
-    source = remote_host.encode()
-    if rport is not None or host.strip(b"[]") != source:
-        kept = []
         for param in params.split(b";"):
-            name = param.partition(b"=")[0].lower()
-            if rport is not None and param.lower() == b"rport":
-                param = b"rport=%d" % remote_port
-            if name != b"received" and param:
-                kept.append(param)
-        kept.append(b"received=" + source)
-        request.lines[index] = b"Via: %b;%b" % (value.partition(b";")[0], b";".join(kept))
+            name, equals, text = param.partition(b"=")
+            name = name.lower()
+            if name == b"branch" and branch is None:
+                branch = text
+            elif name == b"rport" and not equals:
+                rport = True
+    remote_host, remote_port = flow.remote
+    if rport or host != remote_host:
+        request.lines[index] = _stamped(head, params, rport, remote_host, remote_port)
     if branch is not None and branch.startswith(MAGIC) and len(branch) > len(MAGIC):
         key = branch + b" " + sent_by
     else:
-        key = _old_key(request, value)
-    return TopVia(key, sent_by, remote_port if rport is not None else (port or 5060))
+        key = _old_key(request, line)
+    return key, remote_port if rport else (port or 5060)
+
+
+def _stamped(head: bytes, params: bytes, rport: bool, remote_host: str, remote_port: int) -> bytes:
+    """RFC 3261 §18.2.1 and RFC 3581 §4: say in the Via where the request really came from."""
+    kept = [head]
+    for param in params.split(b";"):
+        name = param.partition(b"=")[0].lower()
+        if rport and param.lower() == b"rport":
+            param = b"rport=%d" % remote_port
+        if name != b"received" and param:
+            kept.append(param)
+    kept.append(b"received=" + remote_host.encode())
+    return b"Via: " + b";".join(kept)
 
 
 def _old_key(request: Request, via: bytes) -> bytes:

@@ -16,7 +16,7 @@ from seaway.wire.errors import WireError
 from seaway.wire.sip.errors import SipError
 from seaway.wire.sip.headers import KNOWN, REQUIRED, SINGLE, canonical_name
 
-__all__ = ["DEFAULT_LIMITS", "Limits", "Message", "Request", "Response", "parse", "parse_lenient"]
+__all__ = ["DEFAULT_LIMITS", "Limits", "Message", "Request", "Response", "cseq_of", "parse", "parse_lenient"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,14 +164,24 @@ def parse(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Request | Response:
         _trim_body(message, limits)
     elif len(message.body) > limits.body:
         raise SipError("body is too large", status=413, section="RFC 3261 §21.4.11")
-    number, _, method = message.value(names.index(b"cseq")).replace(b"\t", b" ").partition(b" ")
-    try:
-        parse_digits(number, maximum=_MAX_CSEQ)
-    except WireError as error:
-        raise SipError(f"CSeq: {error.what}", section="RFC 3261 §8.1.1.5") from None
-    if isinstance(message, Request) and method != message.method and method.strip(b" ") != message.method:
+    number, method = cseq_of(message)
+    if len(number) > 9 or not number.isdigit():  # nine digits are always below 2**31
+        try:
+            parse_digits(number, maximum=_MAX_CSEQ)
+        except WireError as error:
+            raise SipError(f"CSeq: {error.what}", section="RFC 3261 §8.1.1.5") from None
+    if type(message) is Request and method != message.method:
         raise SipError("CSeq names another method than the request line", section="RFC 3261 §8.1.1.5")
     return message
+
+
+def cseq_of(message: Message) -> tuple[bytes, bytes]:
+    """Number and method of CSeq, raw. The header must be there."""
+    line = message.lines[message.names.index(b"cseq")]
+    if b"\t" in line or b"\r" in line:
+        line = line.replace(b"\t", b" ").replace(b"\r\n", b" ")
+    number, _, method = line.partition(b":")[2].strip(b" ").partition(b" ")
+    return number, method.lstrip(b" ")
 
 
 def parse_lenient(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Request | Response:
@@ -196,19 +206,24 @@ def _cut(data: bytes, limits: Limits) -> Request | Response:
     start = lines.pop(0)
     if b"\r\n " in head or b"\r\n\t" in head:
         lines = _unfold(lines)
-    names: list[bytes] = []
     known = KNOWN.get
-    for line in lines:
-        name, colon, _ = line.partition(b":")
-        canonical = known(name)
-        if canonical is None:
+    names = [known(line.partition(b":")[0]) for line in lines]
+    # A line without a colon is no known name; so one look decides that all names are in the table.
+    checked = names if None not in names else _canonical(names, lines)
+    return _start(start, checked, lines, data[end + 4 :])  # type: ignore[arg-type]
+
+
+def _canonical(names: list[bytes | None], lines: list[bytes]) -> list[bytes]:
+    """The long way for names that are not in the table."""
+    checked: list[bytes] = []
+    for known, line in zip(names, lines, strict=True):
+        if known is None:
+            name, colon, _ = line.partition(b":")
             if not colon:
                 raise SipError("header line without a colon", section="RFC 3261 §7.3.1")
-            canonical = canonical_name(name)
-        elif not colon:
-            raise SipError("header line without a colon", section="RFC 3261 §7.3.1")
-        names.append(canonical)
-    return _start(start, names, lines, data[end + 4 :])
+            known = canonical_name(name)
+        checked.append(known)
+    return checked
 
 
 def _start(start: bytes, names: list[bytes], lines: list[bytes], body: bytes) -> Request | Response:
@@ -258,7 +273,12 @@ def _unfold(lines: list[bytes]) -> list[bytes]:
 
 
 def _trim_body(message: Message, limits: Limits) -> None:
-    text = message.value(message.names.index(b"content-length"))
+    text = message.lines[message.names.index(b"content-length")].partition(b":")[2].strip(b" \t")
+    if text == b"0":
+        message.body = b""
+        return
+    if b"\r" in text:
+        text = message.value(message.names.index(b"content-length"))
     if len(text) > 7:
         raise SipError("Content-Length has more than seven digits", status=413, section="RFC 3261 §20.14")
     try:
