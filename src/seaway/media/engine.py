@@ -282,11 +282,19 @@ def _well_formed(kind: PacketClass, data: bytes, component: ComponentState) -> b
 def _signal(leg: LegState, command: SetRemote, now: float) -> None:
     if len(command.allowed) > _MAX_ALLOWED:
         raise ValueError(f"more than {_MAX_ALLOWED} allowed addresses")
-    allowed = frozenset(str(ip_address(each)) for each in command.allowed)
+    allowed = frozenset(filter(None, map(_literal, command.allowed)))
     for component, hint in zip(leg.components, (command.rtp, command.rtcp), strict=True):
         assert component.latch is not None
         component.latch.signal(hint, allowed, now)
         component.remote = component.latch.source
+
+
+def _literal(host: str) -> str | None:
+    """The normal form of an IP literal. SDP may have a DNS name in `c=`; no packet comes from one, it is left out."""
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        return None
 
 
 def _destination(address: Address) -> Address:

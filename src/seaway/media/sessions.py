@@ -27,7 +27,7 @@ MAX_SESSIONS = 1000
 MAX_STREAMS = 16  # of one session
 
 _MAX_NAME = 255  # characters of a session's name
-_MAX_LABEL = 4096
+_MAX_LABEL = 8192
 
 _WHAT: dict[type[Exception], str] = {
     PortsExhausted: "ports-exhausted",

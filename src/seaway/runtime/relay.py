@@ -1,0 +1,247 @@
+"""The `relay` process: real UDP sockets around the Python relay engine, and its control socket `relay.sock`.
+
+It knows no calls. Sessions live until they are closed, whoever comes and goes at the control socket: when `signal`
+dies media goes on, and the next `signal` asks `List`. Needs no privileges: all its ports are above 1023.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import random
+import resource
+import secrets
+import signal
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from socket import socket
+from typing import Protocol
+
+import uvloop
+
+from seaway.catalog.ports import PortRange
+from seaway.catalog.resolve import Resolution
+from seaway.media.allocate import PortRefused
+from seaway.media.encoding import MAX_COMMAND, ProtocolError, decode_command, encode
+from seaway.media.engine import Engine, SendPacket
+from seaway.media.legs import DemuxPair, PortKey
+from seaway.media.pool import PortPool
+from seaway.media.protocol import Address, Failed, List, Stats
+from seaway.observe import log
+from seaway.runtime.ipc import LineConnection, serve
+from seaway.runtime.sockets import SocketError, Sockets
+
+__all__ = ["DEMUX_ROWS", "SOCKET_NAME", "DemuxPorts", "Relay", "UdpSockets", "demux_ports", "run_relay"]
+
+SOCKET_NAME = "relay.sock"
+DEMUX_ROWS = ("T11-09", "T11-10")
+"""Catalog rows of the edge's demultiplexing ports: RTP and RTCP."""
+
+_BATCH = 64
+"""Datagrams read from one socket before others get their turn."""
+
+_LARGEST = 9216
+"""Octets; a datagram of this size or more may have been cut by the read and is dropped."""
+
+
+class UdpSockets(Protocol):
+    """The part of `Sockets` that is used here."""
+
+    def udp(self, rows: str | Iterable[str], nic: str, port: int) -> socket: ...
+
+
+@dataclass(frozen=True, slots=True)
+class DemuxPorts:
+    nic: str
+    rtp: int
+    rtcp: int
+
+
+def demux_ports(resolution: Resolution, node: str) -> tuple[DemuxPorts, ...]:
+    """The demultiplexing pairs on which `node` listens; () for a core."""
+    found: set[tuple[str, int]] = set()
+    for connection in resolution.of_row(DEMUX_ROWS[0], node):
+        party = connection.destination
+        if node in party.hosts and party.nic is not None:
+            found |= {(party.nic, port) for port in party.ports}
+    return tuple(DemuxPorts(nic, port, port + 1) for nic, port in sorted(found))
+
+
+class Relay:
+    """Sockets, timer and control connections of one engine, in the running event loop.
+
+    Raises `SocketError` when a demultiplexing port cannot be opened.
+    """
+
+    def __init__(self, sockets: UdpSockets, media: PortRange, demux: Sequence[DemuxPorts] = ()) -> None:
+        self.unsent = 0  # datagrams the kernel did not take
+        self.oversize = 0
+        self._sockets = sockets
+        self._loop = asyncio.get_running_loop()
+        self._open: dict[PortKey, socket] = {}
+        self._next_key = 0
+        self._log = log.get(part="relay")
+        self._connections: dict[LineConnection, None] = {}
+        self._owner: LineConnection | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._armed: float | None = None
+        pairs = [self._demux_pair(each) for each in demux]
+        reserved = {port for each in demux for port in (each.rtp, each.rtcp)}
+        pool = PortPool(media, reserved=reserved, shuffle=random.SystemRandom().shuffle)
+        self._engine = Engine(self, pool, secrets.token_bytes, demux=pairs)
+
+    # Ports (what the engine asks for)
+
+    def open(self, row: str, nic: str, port: int) -> tuple[PortKey, Address]:
+        try:
+            return self._add((row,), nic, port)
+        except SocketError as error:
+            raise PortRefused(str(error), in_use=error.errno == errno.EADDRINUSE) from error
+        except OSError as error:  # no more descriptors
+            raise PortRefused(f"row {row}, port {port}/udp: {error.strerror}; raise the limit of open files") from error
+
+    def close(self, key: PortKey) -> None:
+        made = self._open.pop(key)
+        self._loop.remove_reader(made.fileno())
+        made.close()
+
+    def _add(self, rows: tuple[str, ...], nic: str, port: int) -> tuple[PortKey, Address]:
+        made = self._sockets.udp(rows, nic, port)
+        self._next_key += 1
+        key = self._next_key
+        self._open[key] = made
+        self._loop.add_reader(made.fileno(), self._readable, key, made)
+        host, bound = made.getsockname()[:2]
+        return key, (host, bound)
+
+    def _demux_pair(self, ports: DemuxPorts) -> DemuxPair:
+        rtp, rtp_address = self._add(DEMUX_ROWS[:1], ports.nic, ports.rtp)
+        rtcp, rtcp_address = self._add(DEMUX_ROWS[1:], ports.nic, ports.rtcp)
+        return DemuxPair(ports.nic, rtp, rtcp, (rtp_address, rtcp_address), {rtp: {}, rtcp: {}})
+
+    # Packets and time
+
+    def _readable(self, key: PortKey, made: socket) -> None:
+        receive, recvfrom = self._engine.receive, made.recvfrom
+        now = time.monotonic()
+        for _ in range(_BATCH):
+            try:
+                data, source = recvfrom(_LARGEST)
+            except OSError:
+                break  # nothing left, or an error that was reported for an earlier packet
+            if len(data) == _LARGEST:
+                self.oversize += 1
+                continue
+            receive(data, key, source[:2], now)
+        self._flush()
+
+    def _flush(self) -> None:
+        """Carry out what the engine wants, then set the timer."""
+        next_output, opened = self._engine.next_output, self._open
+        while (output := next_output()) is not None:
+            if isinstance(output, SendPacket):
+                try:
+                    opened[output.local].sendto(output.data, output.remote)
+                except (OSError, KeyError):
+                    self.unsent += 1  # media is never queued: late is as bad as lost
+            else:
+                line = encode(output)
+                for connection in self._connections:
+                    connection.send(line)
+        deadline = self._engine.next_deadline()
+        if deadline != self._armed:
+            self._armed = deadline
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = None
+            if deadline is not None:
+                self._timer = self._loop.call_later(max(0.0, deadline - time.monotonic()), self._timeout)
+
+    def _timeout(self) -> None:
+        self._armed = self._timer = None
+        self._engine.handle_timeout(time.monotonic())
+        self._flush()
+
+    # Control connections
+
+    def connected(self, connection: LineConnection) -> None:
+        self._connections[connection] = None
+        self._log.info("relay.control_connected", pid=connection.peer_pid)
+
+    def line(self, connection: LineConnection, line: bytes) -> None:
+        try:
+            command = decode_command(line)
+        except ProtocolError as error:
+            self._log.error("relay.protocol_error", field=error.field, reason=error.what)
+            connection.send(encode(Failed(0, None, "protocol-error", str(error))))
+            connection.close("protocol error")
+            return
+        if not isinstance(command, List | Stats):
+            if self._owner is None:
+                self._owner = connection
+            elif self._owner is not connection:
+                request = 0 if not hasattr(command, "request") else command.request
+                reason = f"process {self._owner.peer_pid} owns the sessions of this relay"
+                connection.send(encode(Failed(request, command.session, "not-owner", reason)))
+                return
+        reply = self._engine.command(command, time.monotonic())
+        if reply is not None:
+            if isinstance(reply, Failed):
+                self._log.warning("relay.command_failed", what=reply.what, reason=reply.reason, session=reply.session)
+            connection.send(encode(reply))
+        self._flush()
+
+    def lost(self, connection: LineConnection, reason: str) -> None:
+        self._connections.pop(connection, None)
+        if self._owner is connection:
+            self._owner = None
+        self._log.info("relay.control_lost", pid=connection.peer_pid, reason=reason)
+
+    def shut(self) -> None:
+        """Close every socket. The engine is not used afterwards."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for connection in list(self._connections):
+            connection.close("the relay stops")
+        for key in list(self._open):
+            self.close(key)
+
+
+def run_relay(
+    node_name: str, resolution: Resolution, run_dir: Path, *, ready: Callable[[], None] | None = None
+) -> None:
+    """The main of the process: serves `run_dir/relay.sock` until SIGTERM or SIGINT.
+
+    `ready` is called once when ports and control socket are open. Raises `SocketError`, `IpcError`.
+    """
+    _raise_descriptor_limit()
+    uvloop.run(_serve(node_name, resolution, run_dir, ready))
+
+
+async def _serve(node_name: str, resolution: Resolution, run_dir: Path, ready: Callable[[], None] | None) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    demux = demux_ports(resolution, node_name)
+    relay = Relay(Sockets(resolution, node_name), resolution.deployment.ports.media, demux)
+    path = run_dir / SOCKET_NAME
+    try:
+        server = await serve(path, relay, max_line=MAX_COMMAND)
+        log.get(part="relay").info("relay.ready", path=str(path), demux=[f"{each.nic} {each.rtp}" for each in demux])
+        if ready is not None:
+            ready()
+        await stop.wait()
+        server.close()
+        path.unlink(missing_ok=True)
+    finally:
+        relay.shut()
+
+
+def _raise_descriptor_limit() -> None:
+    """A call has 4 sockets per stream; the usual soft limit of 1024 would end at some 250 calls."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
