@@ -14,9 +14,7 @@ class SdpError(WireError):
     `line` counts from 1; `None` when the error belongs to the whole.
     """
 
-    def __init__(
-        self, what: str, *, status: int = 400, line: int | None = None, section: str = "RFC 8866 §5"
-    ) -> None:
+    def __init__(self, what: str, *, status: int = 400, line: int | None = None, section: str = "RFC 8866 §5") -> None:
         super().__init__(what if line is None else f"{what}, line {line}", section=section)
         self.status = status
         self.line = line

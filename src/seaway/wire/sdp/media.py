@@ -43,9 +43,7 @@ class Media(Section):
         parts = strip_end(line)[2:].split(b" ")
         formats = [part for part in parts[3:] if part]  # a trailing space is seen from phones
         if len(parts) < 4 or not all(parts[:3]) or not formats:
-            raise SdpError(
-                "m= has not kind, port, protocol and format", line=number, section="RFC 8866 §5.14"
-            )
+            raise SdpError("m= has not kind, port, protocol and format", line=number, section="RFC 8866 §5.14")
         port_text, slash, count_text = parts[1].partition(b"/")
         count = parse_port(count_text, number) if slash else 1
         if count == 0:
@@ -87,11 +85,7 @@ class Media(Section):
         value = b"%d" % port
         if address is not None:
             value += b" IN " + address_type(address) + b" " + address.encode("ascii")
-        found = [
-            i
-            for i, line in enumerate(self.lines)
-            if strip_end(line) == b"a=rtcp" or line.startswith(b"a=rtcp:")
-        ]
+        found = [i for i, line in enumerate(self.lines) if strip_end(line) == b"a=rtcp" or line.startswith(b"a=rtcp:")]
         if not found:
             self.add_attribute(b"rtcp", value)
             return

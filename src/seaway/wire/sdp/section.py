@@ -48,9 +48,7 @@ def parse_connection(value: bytes, line: int | None = None) -> Connection:
     for number in suffix.split(b"/") if slash else ():
         if not number.isdigit() or len(number) > 5:
             raise SdpError("the suffix of a c= address is no number", line=line, section="RFC 8866 §5.7")
-    return Connection(
-        parts[1].upper().decode("ascii"), address.decode("ascii"), (slash + suffix).decode("ascii")
-    )
+    return Connection(parts[1].upper().decode("ascii"), address.decode("ascii"), (slash + suffix).decode("ascii"))
 
 
 def parse_port(data: bytes, line: int | None = None) -> int:

@@ -26,12 +26,8 @@ __all__ = [
 ]  # fmt: skip
 
 _MAX_PARAMS = 32
-_CHALLENGE = frozenset(
-    (b"realm", b"nonce", b"opaque", b"stale", b"algorithm", b"qop", b"userhash", b"domain")
-)
-_CREDENTIALS = frozenset(
-    b"username realm nonce uri response algorithm cnonce opaque qop nc userhash".split(b" ")
-)
+_CHALLENGE = frozenset((b"realm", b"nonce", b"opaque", b"stale", b"algorithm", b"qop", b"userhash", b"domain"))
+_CREDENTIALS = frozenset(b"username realm nonce uri response algorithm cnonce opaque qop nc userhash".split(b" "))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +139,7 @@ def parse_auth_params(data: bytes) -> dict[bytes, bytes]:
         name, equals, value = part.partition(b"=")
         name, value = name.rstrip(LWS).lower(), value.lstrip(LWS)
         if not equals or not is_token(name):
-            raise SipError(
-                "an authentication parameter has no name or value", section="RFC 3261 §25.1 auth-param"
-            )
+            raise SipError("an authentication parameter has no name or value", section="RFC 3261 §25.1 auth-param")
         if name in found or len(found) >= _MAX_PARAMS:
             raise SipError("an authentication parameter is repeated, or too many", section="RFC 7616 §3.3")
         if value.startswith(b'"'):
@@ -161,9 +155,7 @@ def parse_auth_params(data: bytes) -> dict[bytes, bytes]:
 def _scheme(value: bytes) -> tuple[bytes, bytes]:
     value = value.strip(LWS)
     # A fold or HTAB may stand for the space after the scheme.
-    end = min(
-        (i for i in (value.find(b" "), value.find(b"\t"), value.find(b"\r")) if i >= 0), default=len(value)
-    )
+    end = min((i for i in (value.find(b" "), value.find(b"\t"), value.find(b"\r")) if i >= 0), default=len(value))
     scheme = value[:end]
     if not is_token(scheme):
         raise SipError("no authentication scheme", section="RFC 3261 §25.1 challenge")

@@ -45,7 +45,7 @@ SINGLE = frozenset(
 )
 """Fields that must not occur twice (RFC 3261 §7.3.1): two values are a smuggling hole, so they are refused."""
 
-_TOKEN = re.compile(rb"[A-Za-z0-9\-.!%*_+`'~]{1,64}")  # RFC 3261 §25.1 token, bounded
+_TOKEN = re.compile(rb"[A-Za-z0-9\-.!%*_+`'~]{1,256}")  # RFC 3261 §25.1 token, bounded
 
 
 def canonical_name(raw: bytes) -> bytes:

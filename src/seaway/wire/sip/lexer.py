@@ -63,9 +63,7 @@ def quoted_end(data: bytes, start: int) -> int:
         position = escape + 2  # the escaped octet is never the end
 
 
-def split_outside(
-    data: bytes, separator: bytes, *, brackets: bool = False, first: bool = False
-) -> list[bytes]:
+def split_outside(data: bytes, separator: bytes, *, brackets: bool = False, first: bool = False) -> list[bytes]:
     """Split at `separator` (`b","` or `b";"`) outside quoted strings and, with `brackets`, outside `<>`.
 
     `first`: split once only. White space around the parts is taken off; empty parts stay. Raises `SipError` for a
@@ -114,9 +112,7 @@ def check_escapes(data: bytes, where: str) -> None:
     """Raise `SipError` when a `%` in `data` is not followed by two hexadecimal digits (RFC 3261 §25.1 escaped)."""
     for part in data.split(b"%")[1:]:
         if len(part) < 2 or part[:2].translate(None, HEX):
-            raise SipError(
-                f"a % in the {where} is not followed by two hexadecimal digits", section="RFC 3261 §25.1"
-            )
+            raise SipError(f"a % in the {where} is not followed by two hexadecimal digits", section="RFC 3261 §25.1")
 
 
 def unescape(data: bytes, keep: bytes = b"") -> bytes:

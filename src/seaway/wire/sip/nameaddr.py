@@ -108,9 +108,7 @@ def parse_nameaddr(value: bytes) -> NameAddr:
         name, rest = value[:begin].rstrip(LWS), value[begin:]
         if name:
             if name.translate(None, _DISPLAY):
-                raise SipError(
-                    "a display name that is no token is not quoted", section="RFC 3261 §25.1 display-name"
-                )
+                raise SipError("a display name that is no token is not quoted", section="RFC 3261 §25.1 display-name")
             display = name
     close = rest.find(b">")
     if close < 0:
@@ -134,7 +132,7 @@ def _parse_addr_spec(value: bytes) -> NameAddr:
 def split_commas(value: bytes) -> list[bytes]:
     """The elements of a comma-separated value; commas in quotes and brackets do not count.
 
-    Raises `SipError` (400) for an empty element or an open quote or bracket.
+    Raises `SipError` (400) for an empty element, or a quote or bracket open across a comma.
     """
     parts = split_outside(value, b",", brackets=True)
     if b"" in parts:
@@ -160,7 +158,10 @@ def parse_contacts(values: Iterable[bytes]) -> list[NameAddr] | Literal["*"]:
         if len(parts) > 1:
             raise SipError("Contact: * stands beside another contact", section="RFC 3261 §10.3")
         return STAR
-    return [parse_nameaddr(part) for part in parts]
+    contacts = [parse_nameaddr(part) for part in parts]
+    if any(contact.uri == b"*" for contact in contacts):
+        raise SipError("Contact: * has parameters or brackets", section="RFC 3261 §25.1 Contact")
+    return contacts
 
 
 def uri_of(value: bytes) -> bytes:

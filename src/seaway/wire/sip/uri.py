@@ -14,7 +14,7 @@ from seaway.wire.sip.errors import SipError
 from seaway.wire.sip.lexer import ALPHANUM, check_escapes, is_host, unescape
 from seaway.wire.sip.params import NO_PARAMS, Params, parse_uri_params
 
-__all__ = ["OtherUri", "SipUri", "Uri", "parse_host_port", "parse_uri", "same_uri"]
+__all__ = ["OtherUri", "SipUri", "Uri", "parse_host_port", "parse_request_uri", "parse_uri", "same_uri"]
 
 # RFC 3261 §25.1: unreserved, escaped, user-unreserved. "#" is not among them, yet phones send it when it is dialled.
 _USER = ALPHANUM + b"-_.!~*'()%&=+$,;?/#"
@@ -119,6 +119,20 @@ def parse_uri(data: bytes) -> Uri:
     raise SipError("a URI has no scheme", section="RFC 3261 §19.1.1")
 
 
+def parse_request_uri(data: bytes) -> SipUri:
+    """A Request-URI that this element can route: `sip:` or `sips:` without headers.
+
+    Raises `SipError`: 416 for another scheme (RFC 3261 §16.3 step 2), 400 when malformed or with headers, which
+    §19.1.1 does not allow there.
+    """
+    uri = parse_uri(data)
+    if not isinstance(uri, SipUri):
+        raise SipError("the Request-URI is neither sip: nor sips:", status=416, section="RFC 3261 §16.3")
+    if uri.headers is not None:
+        raise SipError("the Request-URI has headers", section="RFC 3261 §19.1.1")
+    return uri
+
+
 def _parse_sip(scheme: bytes, rest: bytes) -> SipUri:
     user: bytes | None = None
     password: bytes | None = None
@@ -157,9 +171,7 @@ def parse_host_port(data: bytes) -> tuple[bytes, int | None]:
         close = data.find(b"]") + 1
         host, colon, port_text = data[:close], data[close : close + 1], data[close + 1 :]
         if colon not in (b"", b":"):
-            raise SipError(
-                "unexpected octets after an IPv6 reference", section="RFC 3261 §25.1 IPv6reference"
-            )
+            raise SipError("unexpected octets after an IPv6 reference", section="RFC 3261 §25.1 IPv6reference")
     else:
         host, colon, port_text = data.partition(b":")
     if not is_host(host):
