@@ -11,6 +11,7 @@ Unix sockets have no row and are opened in `ipc.py`. Which rows serve SIP is not
 from __future__ import annotations
 
 import errno
+import os
 import secrets
 import socket
 import time
@@ -165,7 +166,14 @@ class Sockets:
             return True
         if code in (errno.EINPROGRESS, errno.EALREADY):
             return False
-        raise Sockets._failed(made.entry, OSError(code, errno.errorcode.get(code, str(code))))
+        raise Sockets._failed(made.entry, OSError(code, os.strerror(code)))
+
+    @staticmethod
+    def finish_connect(made: RowSocket) -> None:
+        """The outcome, once a connecting socket is writable. Raises `SocketError`."""
+        code = made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code:
+            raise Sockets._failed(made.entry, OSError(code, os.strerror(code)))
 
     # -- asking
 
@@ -179,6 +187,16 @@ class Sockets:
     def has(self, row: str) -> bool:
         """Whether this node takes part in `row` in this deployment."""
         return row in self._claims
+
+    def rows_at(self, transport: str, local: Address) -> tuple[str, ...]:
+        """The rows under which this node may have a socket at `local`."""
+        found = [
+            row
+            for row, claims in self._claims.items()
+            for claim in claims
+            if claim.transport == transport and claim.address == local[0] and local[1] in claim.ports
+        ]
+        return tuple(dict.fromkeys(found))
 
     def is_own(self, host: str) -> bool:
         """Whether `host` (an IP literal) is an address of this node, as it is or as a firewall translates it."""
@@ -337,6 +355,8 @@ class Sockets:
                 "this host does not have the address",
                 "give it to the NIC, or correct nic.address of the node",
             )
+        elif error.errno in (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT):
+            reason, remedy = reason.lower(), "check that the other side runs and that firewalls let this row pass"
         elif error.errno in (errno.EACCES, errno.EPERM):
             reason, remedy = "not permitted", "start as root (ports below 1024), or check the host firewall"
         return SocketError(row, shown, reason, remedy, errno=error.errno)

@@ -1,0 +1,150 @@
+"""Accepting SIP connections: bounded in total and per source before any TLS work, slow senders closed.
+
+We accept by hand instead of through the loop's server: the limits have to be looked at before the handshake.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import time
+
+from seaway.call.config import Listener
+from seaway.runtime.driver import Driver
+from seaway.runtime.faults import describe
+from seaway.runtime.sockets import RowSocket
+from seaway.runtime.stream import StreamConnection, StreamKind
+
+__all__ = ["Connections", "StreamListener"]
+
+_BURST = 64  # connections accepted per wake-up
+_HANDSHAKE = 10.0  # seconds for a TLS handshake
+_PAUSE = 0.5  # seconds without accepting when descriptors ran out
+_SWEEP = 1.0  # seconds between looks for slow senders
+
+
+class Connections:
+    """All accepted connections of a process, and their limits (R69)."""
+
+    def __init__(self, driver: Driver, *, limit: int, per_source: int, patience: float) -> None:
+        self._driver = driver
+        self._limit = limit
+        self._per_source = per_source
+        self._patience = patience
+        self._sources: dict[str, int] = {}
+        self._count = 0
+        self._open: set[StreamConnection] = set()
+        self._handshakes: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(_SWEEP, self._sweep)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def admit(self, sock: socket.socket, source: str, kind: StreamKind, context: ssl.SSLContext | None) -> None:
+        """Take one accepted socket, or close it at once when a limit is reached."""
+        held = self._sources.get(source, 0)
+        if self._count >= self._limit or held >= self._per_source:
+            self._driver.counters.add("sip.stream.over_limit")
+            sock.close()
+            return
+        self._count += 1
+        self._sources[source] = held + 1
+        task = self._loop.create_task(self._open_one(sock, source, kind, context))
+        self._handshakes.add(task)
+        task.add_done_callback(self._handshakes.discard)
+
+    async def _open_one(
+        self, sock: socket.socket, source: str, kind: StreamKind, context: ssl.SSLContext | None
+    ) -> None:
+        connection = StreamConnection(kind, self._driver, lambda ended: self._release(ended, source))
+        self._open.add(connection)
+        try:
+            await self._loop.connect_accepted_socket(
+                lambda: connection,
+                sock,
+                ssl=context,
+                ssl_handshake_timeout=_HANDSHAKE if context else None,
+                ssl_shutdown_timeout=2.0 if context else None,
+            )
+        except (TimeoutError, OSError, ssl.SSLError) as error:
+            self._driver.counters.add("sip.tls.refused" if context else "sip.stream.lost")
+            self._driver.log.info("stream.refused", source=source, row=kind.row, reason=describe(error))
+            sock.close()
+            self._release(connection, source)
+
+    def _release(self, connection: StreamConnection, source: str) -> None:
+        if connection not in self._open:
+            return
+        self._open.discard(connection)
+        self._count -= 1
+        left = self._sources[source] - 1
+        if left:
+            self._sources[source] = left
+        else:
+            del self._sources[source]
+
+    def _sweep(self) -> None:
+        self._timer = self._loop.call_later(_SWEEP, self._sweep)
+        now = time.monotonic()
+        for connection in list(self._open):
+            reason = connection.overdue(now, self._patience)
+            if reason is not None and connection.flow is not None:
+                self._driver.counters.add("sip.stream.slow")
+                connection.abort(reason)
+
+    def close(self) -> None:
+        self._timer.cancel()
+        for task in list(self._handshakes):
+            task.cancel()
+        for connection in list(self._open):
+            connection.abort("the node stops")
+
+
+class StreamListener:
+    """One listening socket. `context` is `None` for TCP."""
+
+    def __init__(
+        self,
+        sock: RowSocket,
+        listener: Listener,
+        context: ssl.SSLContext | None,
+        connections: Connections,
+        driver: Driver,
+    ) -> None:
+        self._socket = sock
+        self._context = context
+        self._connections = connections
+        self._driver = driver
+        self._kind = StreamKind(listener.transport, listener.nic, listener.row, listener.zone)
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(sock.fileno(), self._readable)
+
+    def _readable(self) -> None:
+        for _ in range(_BURST):
+            try:
+                sock, remote = self._socket.accept()
+            except BlockingIOError:
+                return
+            except ConnectionError:
+                continue  # gone before we accepted it
+            except OSError as error:
+                # Out of descriptors or memory: stop asking for a moment, or the loop would spin.
+                self._driver.counters.add("sip.accept.failed")
+                self._driver.log.error("accept.failed", row=self._kind.row, reason=error.strerror)
+                self._loop.remove_reader(self._socket.fileno())
+                self._loop.call_later(_PAUSE, self._resume)
+                return
+            sock.setblocking(False)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            self._connections.admit(sock, remote[0], self._kind, self._context)
+
+    def _resume(self) -> None:
+        if self._socket.fileno() >= 0:
+            self._loop.add_reader(self._socket.fileno(), self._readable)
+
+    def close(self) -> None:
+        if self._socket.fileno() >= 0:
+            self._loop.remove_reader(self._socket.fileno())
+            self._socket.close()

@@ -1,0 +1,229 @@
+"""The `signal` process: SIP and the traversal zones of one node. asyncio on uvloop around call control.
+
+Made in two steps: `prepare` runs as root (files are read, listening sockets are opened), `run_signal` runs after the
+privileges are gone. Media is the relay's; when this process dies media goes on, and the next one asks for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import secrets
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+import uvloop
+
+from seaway.call.config import ControlConfig, Listener
+from seaway.call.control import Control
+from seaway.catalog.deployment import Deployment
+from seaway.catalog.model import Transport
+from seaway.catalog.resolve import Resolution
+from seaway.identity.certificates import check
+from seaway.media.protocol import Command, Event, Reply
+from seaway.observe import log
+from seaway.observe.counters import Counters
+from seaway.runtime.config import ConfigError, NodeConfig
+from seaway.runtime.control_config import SIP_UDP_ROWS, control_config
+from seaway.runtime.dialer import Dialer
+from seaway.runtime.driver import Core, Driver
+from seaway.runtime.listener import Connections, StreamListener
+from seaway.runtime.relay import SOCKET_NAME
+from seaway.runtime.relay_client import RelayClient, RelayLost
+from seaway.runtime.resolver import Resolver
+from seaway.runtime.sockets import RowSocket, Sockets
+from seaway.runtime.status import StatusServer
+from seaway.runtime.tls import TlsContexts, load_contexts
+from seaway.runtime.udp import UdpListener
+
+__all__ = ["MediaCore", "Prepared", "prepare", "run_signal"]
+
+
+class MediaCore(Core, Protocol):
+    """Call control with its media side and its views."""
+
+    def media_ready(self, now: float) -> None: ...
+    def media_lost(self, now: float) -> None: ...
+    def media_reply(self, message: Reply | Event, now: float) -> None: ...
+    def snapshot(self, kind: str, now: float) -> list[dict[str, object]]: ...
+
+
+@dataclass(slots=True)
+class Prepared:
+    """What was read and opened as root."""
+
+    config: NodeConfig
+    deployment: Deployment
+    control: ControlConfig
+    sockets: Sockets
+    contexts: TlsContexts | None
+    open: list[tuple[Listener, RowSocket]]
+
+
+def prepare(config: NodeConfig, deployment: Deployment, resolution: Resolution, secret: bytes) -> Prepared:
+    """Check files, make TLS contexts, open the listening sockets.
+
+    Raises `ConfigError`, `CertificateError` or `SocketError`; each is one line.
+    """
+    control = control_config(config, deployment, resolution, secret)
+    contexts = None
+    if config.tls is not None:
+        files = config.tls
+        contexts = load_contexts(check(files.certificate, files.key, files.ca, [deployment.node(config.node).fqdn]))
+    elif any(each.transport == "tls" for each in control.listeners) or control.traversal:
+        raise ConfigError("tls", None, "is missing, and this node has TLS", "give ca, certificate and key under [tls]")
+    sockets = Sockets(resolution, config.node)
+    opened = []
+    for each in control.listeners:
+        port = each.address[1]
+        if each.transport == "udp":
+            rows = [row for row in SIP_UDP_ROWS if sockets.has(row)]
+            opened.append((each, sockets.udp(rows, each.nic, port)))
+        else:
+            opened.append((each, sockets.listen(each.row, each.nic, port)))
+    return Prepared(config, deployment, control, sockets, contexts, opened)
+
+
+def run_signal(
+    prepared: Prepared,
+    *,
+    ready: Callable[[], None] | None = None,
+    make_core: Callable[[ControlConfig, Callable[[int], bytes]], MediaCore] = Control,
+) -> None:
+    """The main of the process, until SIGTERM or SIGINT. `ready` is called once when everything is open."""
+    _raise_descriptor_limit()
+    uvloop.run(_serve(prepared, ready, make_core))
+
+
+async def _serve(
+    prepared: Prepared,
+    ready: Callable[[], None] | None,
+    make_core: Callable[[ControlConfig, Callable[[int], bytes]], MediaCore],
+) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    node = _Node(prepared, make_core(prepared.control, secrets.token_bytes))
+    try:
+        await node.start()
+        if ready is not None:
+            ready()
+        await stop.wait()
+    finally:
+        await node.stop()
+
+
+class _Node:
+    """Everything of this process, wired together."""
+
+    def __init__(self, prepared: Prepared, core: MediaCore) -> None:
+        config, sockets = prepared.config, prepared.sockets
+        self._core = core
+        self._config = config
+        self._counters = Counters()
+        self.driver = driver = Driver(core, self._counters)
+        self._log = log.get(part="signal")
+        servers = config.dns.servers or _servers(prepared.deployment, config.node)
+        node = prepared.deployment.node(config.node)
+        families = frozenset(nic.address.version for _, nic in node.nics)
+        self._resolver = Resolver(sockets, servers, self._counters, timeout=config.dns.timeout, families=families)
+        self._connections = Connections(
+            driver,
+            limit=config.limits.connections,
+            per_source=config.limits.connections_per_source,
+            patience=config.limits.first_request,
+        )
+        self._listeners: list[StreamListener] = []
+        self._datagrams: dict[str, UdpListener] = {}
+        for listener, sock in prepared.open:
+            if listener.transport == "udp":
+                self._datagrams[listener.nic] = self._udp(listener, sock, sockets)
+                continue
+            context = None
+            if listener.transport == "tls" and prepared.contexts is not None:
+                context = prepared.contexts.mutual if listener.mutual else prepared.contexts.server
+            self._listeners.append(StreamListener(sock, listener, context, self._connections, driver))
+        client = prepared.contexts.client if prepared.contexts is not None else None
+        self._dialer = Dialer(sockets, driver, client, self._resolver.addresses, self._datagrams)
+        driver.send_to = self._dialer.send
+        driver.media = self._to_relay
+        self._relay = RelayClient(
+            config.run_dir / SOCKET_NAME, self._from_relay, relay_lost=self._relay_lost, connected=self._relay_ready
+        )
+        self._relay_task: asyncio.Task[None] | None = None
+        self._status = StatusServer(
+            config.run_dir, prepared, core, self._resolver, self._connections, self._counters, self._datagrams
+        )
+
+    def _udp(self, listener: Listener, sock: RowSocket, sockets: Sockets) -> UdpListener:
+        def permitted(remote: tuple[str, int]) -> None:
+            sockets.choose(SIP_UDP_ROWS, Transport.UDP, remote, listener.nic)
+
+        return UdpListener(sock, listener, self.driver, permitted)
+
+    async def start(self) -> None:
+        await self._status.start()
+        hosts = [each.host for each in self._status.prepared.control.traversal if each.host]
+        self._resolver.watch([*self._config.dns.check, *hosts], self._config.dns.interval)
+        # The relay starts beside us; a call that comes before it is there is refused by call control.
+        self._relay_task = asyncio.get_running_loop().create_task(self._relay.connect(timeout=86400.0))
+        now = time.monotonic()
+        self.driver.tell(self._core.start, now)
+        self.driver.settle(now)
+        self._log.info("signal.ready", listeners=len(self._listeners) + len(self._datagrams))
+
+    async def stop(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+        self._dialer.close()
+        self._connections.close()
+        for datagrams in self._datagrams.values():
+            datagrams.close()
+        self._resolver.close()
+        self.driver.stop()
+        if self._relay_task is not None:
+            self._relay_task.cancel()
+        await self._relay.close()
+        await self._status.stop()
+        await asyncio.sleep(0)  # let the transports close
+
+    # -- the relay
+
+    def _to_relay(self, command: Command) -> None:
+        # When the connection is gone call control has been told; the command is void.
+        with suppress(RelayLost):
+            self._relay.send(command)
+
+    def _from_relay(self, message: Reply | Event) -> None:
+        now = time.monotonic()
+        self.driver.tell(self._core.media_reply, message, now)
+        self.driver.settle(now)
+
+    def _relay_ready(self) -> None:
+        now = time.monotonic()
+        self._log.info("relay.connected")
+        self.driver.tell(self._core.media_ready, now)
+        self.driver.settle(now)
+
+    def _relay_lost(self, reason: str) -> None:
+        now = time.monotonic()
+        self._log.warning("relay.lost", reason=reason)
+        self.driver.tell(self._core.media_lost, now)
+        self.driver.settle(now)
+
+
+def _servers(deployment: Deployment, node: str) -> list[str]:
+    """The name servers of the deployment: the single hosts of `internal_dns`, or of `external_dns`."""
+    outside = deployment.node(node).role == "edge" and deployment.choices.edge_dns == "external"
+    networks = deployment.hosts.get("external_dns" if outside else "internal_dns", ())
+    return [str(each.network_address) for each in networks if each.num_addresses == 1]
+
+
+def _raise_descriptor_limit() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

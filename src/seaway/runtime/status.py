@@ -1,0 +1,207 @@
+"""`control.sock`: what `seaway status` asks, answered by the signal process. One JSON object per line, both ways.
+
+A question is `{"show": "zones"}`; an answer `{"show": "zones", "rows": [...]}` or `{"error": "..."}`. Only root and the
+node's own user can connect. Nothing here changes anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seaway.media.encoding import MAX_REPLY, ProtocolError, decode_message, encode
+from seaway.media.protocol import SessionInfo, Stats, StatsReply
+from seaway.observe import log
+from seaway.observe.counters import Counters
+from seaway.runtime.ipc import IpcError, LineConnection, ask, serve
+from seaway.runtime.listener import Connections
+from seaway.runtime.relay import SOCKET_NAME
+from seaway.runtime.resolver import Resolver
+from seaway.runtime.udp import UdpListener
+
+if TYPE_CHECKING:
+    from seaway.runtime.signalling import MediaCore, Prepared
+
+__all__ = ["CONTROL_SOCKET", "MAX_ANSWER", "SHOWS", "StatusServer"]
+
+CONTROL_SOCKET = "control.sock"
+MAX_ANSWER = 64 * 1024 * 1024  # octets of one line
+SHOWS = ("status", "zones", "calls", "history", "registrations", "sockets", "dns", "media", "counters")
+_MAX_QUESTION = 4096
+
+
+class StatusServer:
+    """Serves `run_dir/control.sock`. The shows are those of `SHOWS`."""
+
+    def __init__(
+        self,
+        run_dir: Path,
+        prepared: Prepared,
+        core: MediaCore,
+        resolver: Resolver,
+        connections: Connections,
+        counters: Counters,
+        datagrams: dict[str, UdpListener],
+    ) -> None:
+        self.prepared = prepared
+        self._run_dir = run_dir
+        self._core = core
+        self._resolver = resolver
+        self._connections = connections
+        self._counters = counters
+        self._datagrams = datagrams
+        self._server: asyncio.AbstractServer | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._started = time.monotonic()
+        self._log = log.get(part="status")
+
+    async def start(self) -> None:
+        """Raises `IpcError`."""
+        self._server = await serve(self._run_dir / CONTROL_SOCKET, self, max_line=_MAX_QUESTION)
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        if self._server is not None:
+            self._server.close()
+            (self._run_dir / CONTROL_SOCKET).unlink(missing_ok=True)
+
+    # -- LineHandler
+
+    def connected(self, connection: LineConnection) -> None:
+        pass
+
+    def lost(self, connection: LineConnection, reason: str) -> None:
+        pass
+
+    def line(self, connection: LineConnection, line: bytes) -> None:
+        task = asyncio.get_running_loop().create_task(self._reply(connection, line))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _reply(self, connection: LineConnection, line: bytes) -> None:
+        try:
+            question = json.loads(line)
+            show = question.get("show") if isinstance(question, dict) else None
+            if show not in SHOWS:
+                raise ValueError(f"there is no such view; there are {', '.join(SHOWS)}")
+            answer: dict[str, Any] = {"show": show, "rows": await self._rows(show)}
+        except (ValueError, RecursionError, IpcError) as error:
+            answer = {"error": str(error)}
+        except Exception as error:
+            self._log.error("defect", where="status", error=str(error), exc_info=error)
+            answer = {"error": f"{type(error).__name__} in the node; its log has more"}
+        connection.send(json.dumps(answer, default=str).encode() + b"\n")
+
+    # -- views
+
+    async def _rows(self, show: str) -> list[dict[str, object]]:
+        now = time.monotonic()
+        if show == "status":
+            return [await self._summary(now)]
+        if show == "sockets":
+            return await self._sockets()
+        if show == "dns":
+            return self._resolver.snapshot()
+        if show == "media":
+            return [_session(each) for each in await self._media()]
+        if show == "counters":
+            own = [{"name": name, "value": value} for name, value in self._counters.snapshot().items()]
+            own += [{"name": f"sip.udp.flows.{nic}", "value": len(each)} for nic, each in self._datagrams.items()]
+            own.append({"name": "sip.stream.accepted", "value": len(self._connections)})
+            return [*self._core.snapshot("counters", now), *own]
+        return self._core.snapshot(show, now)
+
+    async def _summary(self, now: float) -> dict[str, object]:
+        config = self.prepared.config
+        try:
+            relay: object = len(await self._media())
+        except IpcError:
+            relay = None
+        return {
+            "node": config.node,
+            "role": self.prepared.control.role,
+            "pid": os.getpid(),
+            "seconds": round(now - self._started),
+            "zones": {str(each["name"]): each.get("state") for each in self._core.snapshot("zones", now)},
+            "calls": len(self._core.snapshot("calls", now)),
+            "registrations": len(self._core.snapshot("registrations", now)),
+            "connections": len(self._connections),
+            "media_sessions": relay,  # null: the relay does not answer
+            "defects": self._counters.get("defects"),
+        }
+
+    async def _sockets(self) -> list[dict[str, object]]:
+        """Every open socket of the node with its rows: ours, and the relay's by its sessions."""
+        rows: list[dict[str, object]] = [
+            {
+                "process": "signal",
+                "kind": each.kind,
+                "transport": each.transport,
+                "nic": each.nic,
+                "local": f"{each.local[0]}:{each.local[1]}",
+                "remote": f"{each.remote[0]}:{each.remote[1]}" if each.remote else None,
+                "rows": list(each.rows),
+            }
+            for each in self.prepared.sockets.table()
+        ]
+        try:
+            sessions = await self._media()
+        except IpcError:
+            return rows
+        places = {
+            local
+            for session in sessions
+            for stream in session.addresses
+            for leg in (stream.a, stream.b)
+            for local in (leg.rtp, leg.rtcp)
+        }
+        for local in sorted(places):
+            rows.append(
+                {
+                    "process": "relay",
+                    "kind": "udp",
+                    "transport": "udp",
+                    "nic": None,
+                    "local": f"{local[0]}:{local[1]}",
+                    "remote": None,
+                    "rows": list(self.prepared.sockets.rows_at("udp", local)),
+                }
+            )
+        return rows
+
+    async def _media(self) -> tuple[SessionInfo, ...]:
+        """Raises `IpcError` when the relay does not answer."""
+        path = self._run_dir / SOCKET_NAME
+        try:
+            reply = decode_message(await ask(path, encode(Stats(1)), max_line=MAX_REPLY, timeout=2.0))
+        except ProtocolError as error:
+            raise IpcError(path, str(error), "look at the log of the relay") from None
+        return reply.sessions if isinstance(reply, StatsReply) else ()
+
+
+def _session(info: SessionInfo) -> dict[str, object]:
+    return {
+        "session": info.session,
+        "label": info.label,
+        "streams": [
+            {
+                name: {
+                    "packets": side.packets,
+                    "octets": side.octets,
+                    "rtcp_packets": side.rtcp_packets,
+                    "lost": side.lost,
+                    "jitter_ms": round(side.jitter_ms, 2),
+                    "max_gap_ms": round(side.max_gap_ms, 1),
+                    "refused": side.refused,
+                    "source": f"{side.source[0]}:{side.source[1]}" if side.source else None,
+                }
+                for name, side in (("from_a", stream.from_a), ("from_b", stream.from_b))
+            }
+            for stream in info.streams
+        ],
+    }

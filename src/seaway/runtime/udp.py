@@ -1,0 +1,160 @@
+"""SIP over UDP: one socket, read in bursts, written directly. The path of every datagram; kept short.
+
+A `Flow` object is kept for each peer so that call control sees the same object each time. The flows live in two
+generations: when the young one is full it becomes the old one, and whoever is heard from moves back; peers that are
+silent for a whole generation are forgotten. Memory is bounded by twice `flows`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+
+from seaway.call.config import Listener
+from seaway.core.sip.io import Address, Flow
+from seaway.observe.counters import Counters
+from seaway.runtime.driver import Driver
+from seaway.runtime.sockets import RowSocket, SocketError
+
+__all__ = ["UdpListener"]
+
+_BURST = 64  # datagrams read per wake-up, so that timers and streams get their turn
+_OCTETS = 65535
+_QUEUE = 1000  # datagrams waiting for a full socket buffer; more are dropped, as the network would
+
+
+class UdpListener:
+    """`permitted(remote)` raises `SocketError` for a peer that no row covers; it is asked once for each new peer that
+    we write to first."""
+
+    def __init__(
+        self,
+        sock: RowSocket,
+        listener: Listener,
+        driver: Driver,
+        permitted: Callable[[Address], object],
+        *,
+        flows: int = 100_000,
+    ) -> None:
+        self._socket = sock
+        self._listener = listener
+        self._driver = driver
+        self._permitted = permitted
+        self._limit = flows
+        self._young: dict[Address, Flow] = {}
+        self._old: dict[Address, Flow] = {}
+        self._refused: set[Address] = set()
+        self._checked: set[Address] = set()
+        self._waiting: deque[tuple[bytes, Address]] = deque()
+        self._counters: Counters = driver.counters
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(sock.fileno(), self._readable)
+        driver.datagrams[listener.address] = self
+
+    def close(self) -> None:
+        self._loop.remove_reader(self._socket.fileno())
+        if self._waiting:
+            self._loop.remove_writer(self._socket.fileno())
+        self._socket.close()
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
+
+    def flow(self, remote: Address) -> Flow:
+        """The flow of a peer, made when there is none."""
+        flow = self._young.get(remote)
+        return flow if flow is not None else self._remember(remote)
+
+    def may(self, host: str, port: int) -> bool:
+        """Whether a row allows to write to a peer first."""
+        remote = (host, port)
+        return remote in self._young or remote in self._old or remote in self._checked or self._may(remote)
+
+    # -- in
+
+    def _readable(self) -> None:
+        receive_from, receive, young = self._socket.recvfrom, self._driver.receive, self._young
+        now = time.monotonic()
+        for _ in range(_BURST):
+            try:
+                data, remote = receive_from(_OCTETS)
+            except BlockingIOError:
+                break
+            except OSError:  # an ICMP error of an earlier datagram
+                self._counters.add("sip.udp.icmp")
+                continue
+            flow = young.get(remote)
+            if flow is None:
+                flow = self._remember(remote[:2])
+                young = self._young
+            receive(data, flow, now)
+        self._driver.settle(now)
+
+    def _remember(self, remote: Address) -> Flow:
+        flow = self._young.get(remote) or self._old.pop(remote, None)
+        if flow is None:
+            row = self._listener
+            flow = Flow(self._driver.flow_id(), "udp", row.address, remote, row.nic, row.row)
+        if len(self._young) >= self._limit:
+            self._old, self._young = self._young, {}
+        self._young[remote] = flow
+        return flow
+
+    # -- out
+
+    def send(self, data: bytes, remote: Address) -> None:
+        """One datagram. Errors of the network are counted; SIP's own timers deal with the loss."""
+        if (
+            remote not in self._young
+            and remote not in self._old
+            and remote not in self._checked
+            and not self._may(remote)
+        ):
+            return
+        if self._waiting:
+            self._wait(data, remote)
+            return
+        try:
+            self._socket.sendto(data, remote)
+        except BlockingIOError:
+            self._wait(data, remote)
+            self._loop.add_writer(self._socket.fileno(), self._writable)
+        except OSError as error:
+            self._counters.add("sip.udp.unsent")
+            self._driver.log.debug("udp.unsent", remote=remote, reason=error.strerror, octets=len(data))
+
+    def _may(self, remote: Address) -> bool:
+        """Whether a row allows to send to a peer that has not sent to us (R35). The answer is remembered, bounded."""
+        if remote in self._refused:
+            return False
+        known = self._checked
+        try:
+            self._permitted(remote)
+        except SocketError as error:
+            known = self._refused
+            self._counters.add("sip.udp.refused")
+            self._driver.log.warning("udp.refused", remote=remote, reason=str(error))
+        if len(known) >= 10_000:
+            known.clear()
+        known.add(remote)
+        return known is self._checked
+
+    def _wait(self, data: bytes, remote: Address) -> None:
+        if len(self._waiting) >= _QUEUE:
+            self._counters.add("sip.udp.overflow")
+        else:
+            self._waiting.append((data, remote))
+
+    def _writable(self) -> None:
+        while self._waiting:
+            data, remote = self._waiting[0]
+            try:
+                self._socket.sendto(data, remote)
+            except BlockingIOError:
+                return
+            except OSError:
+                self._counters.add("sip.udp.unsent")
+            self._waiting.popleft()
+        self._loop.remove_writer(self._socket.fileno())
