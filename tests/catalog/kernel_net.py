@@ -101,7 +101,7 @@ class Net:
     def inside(self, host: str, action: Callable[[], Result]) -> Result:
         """Run `action` with the network of `host`; a thread of its own, since the namespace belongs to the thread."""
         box: list[Result] = []
-        trouble: list[BaseException] = []
+        trouble: list[OSError] = []
 
         def work() -> None:
             try:
@@ -112,7 +112,7 @@ class Net:
                 finally:
                     os.close(fd)
                 box.append(action())
-            except BaseException as error:
+            except OSError as error:
                 trouble.append(error)
 
         thread = threading.Thread(target=work)
