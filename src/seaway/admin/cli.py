@@ -1,0 +1,138 @@
+"""The command line. Each command imports what it needs, so that `seaway map` starts without the runtime.
+
+Errors are one line on standard error, `seaway: ...`, and exit status 1 (the command failed) or 2 (wrong usage or
+configuration). `SEAWAY_DEBUG=1` shows the traceback.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+
+from seaway import __version__
+
+__all__ = ["main"]
+
+_LAB = ("up", "down", "status", "exec", "run", "prove")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["lab"]:
+        return _guard(lambda: _lab(arguments[1:]))
+    options = _parser().parse_args(arguments)
+    if not hasattr(options, "run"):
+        _parser().parse_args([*arguments, "--help"])
+    return _guard(lambda: options.run(options))
+
+
+def _status(options: argparse.Namespace) -> int:
+    from seaway.admin.status import show
+
+    return show(options)
+
+
+def _lab(arguments: list[str]) -> int:
+    from seaway.lab.cli import main as lab
+
+    return lab(arguments)
+
+
+def _guard(run: Callable[[], int | None]) -> int:
+    """Call `run`; known errors become one line."""
+    from seaway.admin.errors import exit_status
+
+    try:
+        return run() or 0
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader went away (`seaway map rows | head`); keep Python from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:  # noqa: BLE001  # the last place to catch
+        if os.environ.get("SEAWAY_DEBUG"):
+            traceback.print_exc()
+            return 1
+        text = " ".join(str(error).split()) or type(error).__name__
+        status = exit_status(error)
+        if status is None:
+            text, status = f"{type(error).__name__}: {text} (a defect; SEAWAY_DEBUG=1 shows where)", 1
+        print(f"seaway: {text}", file=sys.stderr)
+        return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="seaway", description="An open collaboration edge.")
+    parser.add_argument("--version", action="version", version=f"seaway {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _add_map(commands.add_parser("map", help="the connection catalog: rows, resolved connections, firewall rules"))
+    _add_node(commands.add_parser("node", help="run a node, check its configuration, make its certificates"))
+    _add_status(commands.add_parser("status", help="what a running node does"))
+    commands.add_parser("lab", help=f"a network of hosts with firewalls and phones: {', '.join(_LAB)}", add_help=False)
+    return parser
+
+
+def _add_map(parser: argparse.ArgumentParser) -> None:
+    from seaway.admin import map
+
+    kinds = parser.add_subparsers(metavar="WHAT", required=True)
+    rows = kinds.add_parser("rows", help="the rows of the reference guide")
+    rows.add_argument("--table", help="only this table (3 to 30, prose, own)")
+    rows.add_argument("--own", action="store_true", help="with Seaway's own additions")
+    rows.add_argument("--format", choices=("table", "csv", "json"), default="table")
+    rows.set_defaults(run=map.rows)
+    resolve = kinds.add_parser("resolve", help="the connections of one deployment")
+    resolve.add_argument("deployment", metavar="DEPLOYMENT.toml")
+    resolve.add_argument("--format", choices=("table", "csv", "json"), default="table")
+    resolve.set_defaults(run=map.resolve)
+    listeners = kinds.add_parser("listeners", help="what a node listens on")
+    listeners.add_argument("deployment", metavar="DEPLOYMENT.toml")
+    listeners.add_argument("node")
+    listeners.add_argument("--format", choices=("table", "json"), default="table")
+    listeners.set_defaults(run=map.listeners)
+    firewall = kinds.add_parser("firewall", help="the nftables rules of one firewall or node")
+    firewall.add_argument("deployment", metavar="DEPLOYMENT.toml")
+    firewall.add_argument("firewall", metavar="FIREWALL")
+    firewall.add_argument(
+        "--interface", action="append", default=[], metavar="ZONE=NAME", help="interface of a zone or NIC"
+    )
+    firewall.add_argument("--without", action="append", default=[], metavar="ROW", help="leave the rules of a row out")
+    firewall.add_argument("--log", action="store_true", help="log dropped packets")
+    firewall.set_defaults(run=map.firewall)
+
+
+def _add_node(parser: argparse.ArgumentParser) -> None:
+    from seaway.admin import node
+
+    kinds = parser.add_subparsers(metavar="WHAT", required=True)
+    run = kinds.add_parser("run", help="run the node until SIGTERM")
+    run.add_argument("config", metavar="CONFIG.toml")
+    run.add_argument("--ready-fd", type=int, metavar="N", help="write `ready` to this descriptor when all is open")
+    run.set_defaults(run=node.run)
+    check = kinds.add_parser("check", help="read the configuration and its files, open nothing")
+    check.add_argument("config", metavar="CONFIG.toml")
+    check.set_defaults(run=node.check)
+    certificates = kinds.add_parser("certificates", help="make a CA and a certificate for each node of a deployment")
+    certificates.add_argument("deployment", metavar="DEPLOYMENT.toml")
+    certificates.add_argument("directory", metavar="DIR")
+    certificates.set_defaults(run=node.certificates)
+    ha1 = kinds.add_parser("ha1", help="the stored form of a password, read from standard input")
+    ha1.add_argument("user")
+    ha1.add_argument("realm")
+    ha1.set_defaults(run=node.ha1)
+
+
+def _add_status(parser: argparse.ArgumentParser) -> None:
+    from seaway.runtime.control_protocol import SHOWS
+
+    parser.add_argument("show", nargs="?", default="status", choices=SHOWS, metavar="VIEW", help=", ".join(SHOWS))
+    parser.add_argument(
+        "--run-dir", metavar="DIR", help="run_dir of the node (default: the one node under /run/seaway)"
+    )
+    parser.add_argument("--json", action="store_true")
+    parser.set_defaults(run=_status)

@@ -1,0 +1,60 @@
+"""`seaway map`: views of the catalog. Needs neither network nor root."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from seaway.admin.errors import UsageError
+
+__all__ = ["firewall", "listeners", "resolve", "rows"]
+
+
+def rows(options: argparse.Namespace) -> int:
+    from seaway.catalog.views.rows import render_rows
+
+    sys.stdout.write(render_rows(options.format, options.table, options.own))
+    return 0
+
+
+def resolve(options: argparse.Namespace) -> int:
+    from seaway.catalog.deployment import load_deployment
+    from seaway.catalog.resolve import resolve as resolved
+    from seaway.catalog.views.connections import render_connections
+
+    resolution = resolved(load_deployment(options.deployment))
+    sys.stdout.write(render_connections(resolution, options.format))
+    for warning in resolution.warnings:
+        print(f"seaway: warning: {warning}", file=sys.stderr)
+    return 0
+
+
+def listeners(options: argparse.Namespace) -> int:
+    from seaway.catalog.deployment import load_deployment
+    from seaway.catalog.resolve import resolve as resolved
+    from seaway.catalog.views.listeners import render_listeners
+
+    deployment = load_deployment(options.deployment)
+    names = [each.name for each in deployment.nodes]
+    if options.node not in names:
+        raise UsageError(f"{options.deployment} has no node {options.node}; it has {', '.join(names)}")
+    sys.stdout.write(render_listeners(resolved(deployment), options.node, options.format))
+    return 0
+
+
+def firewall(options: argparse.Namespace) -> int:
+    from seaway.catalog.deployment import load_deployment
+    from seaway.catalog.resolve import resolve as resolved
+    from seaway.catalog.views.nftables import render
+
+    # A zone or NIC that is not named on the command line stands for an interface of the same name.
+    interfaces = {name: name for name in ("internal", "dmz", "internet", "inner", "outer")}
+    for each in options.interface:
+        name, equals, interface = each.partition("=")
+        if not equals or name not in interfaces:
+            raise UsageError(f"--interface {each}: write ZONE=INTERFACE with one of {', '.join(interfaces)}")
+        interfaces[name] = interface
+    resolution = resolved(load_deployment(options.deployment))
+    rows = frozenset(options.without)
+    sys.stdout.write(render(resolution, options.firewall, interfaces=interfaces, without_rows=rows, log=options.log))
+    return 0

@@ -1,0 +1,85 @@
+"""`seaway node`: run a node, check its files, make its certificates."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from seaway.admin.errors import UsageError
+
+__all__ = ["certificates", "check", "ha1", "run"]
+
+
+def run(options: argparse.Namespace) -> int:
+    from seaway.runtime.supervisor import run_node
+
+    if options.ready_fd is not None:
+        try:
+            os.fstat(options.ready_fd)
+        except OSError:
+            raise UsageError(f"--ready-fd {options.ready_fd}: there is no such descriptor") from None
+    return run_node(Path(options.config), options.ready_fd)
+
+
+def check(options: argparse.Namespace) -> int:
+    """Everything that `run` would read, and nothing that it would open."""
+    from seaway.catalog.resolve import resolve
+    from seaway.identity.certificates import check as check_files
+    from seaway.runtime.config import ConfigError, load_node_config
+    from seaway.runtime.control_config import control_config
+    from seaway.runtime.privileges import look_up_user
+
+    config, deployment = load_node_config(options.config)
+    resolution = resolve(deployment)
+    control = control_config(config, deployment, resolution, bytes(32))
+    look_up_user(config.run_as)
+    warnings = list(resolution.warnings)
+    if config.tls is not None:
+        files = config.tls
+        checked = check_files(files.certificate, files.key, files.ca, [deployment.node(config.node).fqdn])
+        warnings += [checked.warning] if checked.warning else []
+    elif any(each.transport == "tls" for each in control.listeners) or control.traversal:
+        raise ConfigError("tls", None, "is missing, and this node has TLS", "give ca, certificate and key under [tls]")
+    for warning in warnings:
+        print(f"seaway: warning: {warning}", file=sys.stderr)
+    print(f"{options.config}: {control.role} {control.node}, {len(control.users)} users, {len(control.rules)} rules")
+    for each in control.listeners:
+        shown = f"{each.address[0]}:{each.address[1]}"
+        public = "" if each.advertised == each.address else f" as {each.advertised[0]}:{each.advertised[1]}"
+        extra = " mutual" if each.mutual else ""
+        print(f"  {each.row}  {each.transport}{extra}  {shown}{public}{f'  zone {each.zone}' if each.zone else ''}")
+    for zone in control.traversal:
+        if zone.role == "client":
+            print(
+                f"  T11-01  dials {zone.host}:{zone.port} as {zone.user}, expects {zone.verify_name}  zone {zone.name}"
+            )
+    return 0
+
+
+def certificates(options: argparse.Namespace) -> int:
+    from seaway.catalog.deployment import load_deployment
+    from seaway.identity.ca import create_authority, issue
+
+    deployment = load_deployment(options.deployment)
+    directory = Path(options.directory)
+    print(create_authority(directory, f"{deployment.name} CA"))
+    for node in deployment.nodes:
+        addresses = [str(each) for _, nic in node.nics for each in (nic.address.ip, nic.public) if each is not None]
+        certificate, key = issue(directory, node.name, [node.fqdn, deployment.domain, *dict.fromkeys(addresses)])
+        print(certificate)
+        print(key)
+    return 0
+
+
+def ha1(options: argparse.Namespace) -> int:
+    from seaway.identity.digest import ALGORITHMS
+    from seaway.identity.digest import ha1 as make
+
+    password = sys.stdin.readline().rstrip("\n")
+    if not password:
+        raise UsageError("give the password on standard input")
+    for algorithm in ALGORITHMS:
+        print(f'ha1_{algorithm.replace("-", "").lower()} = "{make(algorithm, options.user, options.realm, password)}"')
+    return 0

@@ -1,0 +1,9 @@
+"""Names and limits of `control.sock`, for the node that serves it and for `seaway status` that asks."""
+
+from __future__ import annotations
+
+__all__ = ["CONTROL_SOCKET", "MAX_ANSWER", "SHOWS"]
+
+CONTROL_SOCKET = "control.sock"
+MAX_ANSWER = 64 * 1024 * 1024  # octets of one line
+SHOWS = ("status", "zones", "calls", "history", "registrations", "sockets", "dns", "media", "counters")
