@@ -8,11 +8,13 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from deployments import NAMES, RECORD
+from deployments import HOSTS, NAMES, NODES, RECORD, make
 from kernel_net import Net
 from small_catalog import SMALL
 
 from seaway.catalog.deployment import load_deployment
+from seaway.catalog.entities import ENTITIES
+from seaway.catalog.features import FEATURES
 from seaway.catalog.resolve import Resolution, resolve
 from seaway.catalog.views.nftables import render
 
@@ -27,6 +29,7 @@ PHONE = ("net", "198.51.100.5")
 
 INNER = {"internal": "internal", "dmz": "dmz"}
 OUTER = {"dmz": "dmz", "internet": "internet"}
+ANYWHERE = {"internal": "a", "dmz": "b", "internet": "c", "inner": "a", "outer": "b"}
 
 
 def resolution(name: str) -> Resolution:
@@ -58,6 +61,14 @@ def outer() -> Iterator[Net]:
         yield net
 
 
+@pytest.fixture(scope="module")
+def empty() -> Iterator[Net]:
+    """One host without a link: no packet moves a counter."""
+    with Net() as net:
+        net.host("fw")
+        yield net
+
+
 def load(
     net: Net, found: Resolution, at: str, interfaces: dict[str, str], without: frozenset[str] = frozenset()
 ) -> None:
@@ -72,15 +83,38 @@ def counted(net: Net, at: str) -> dict[str, int]:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("at", ["inner", "outer", "core1", "edge1"])
-def test_every_ruleset_loads_and_loads_again(inner: Net, name: str, at: str) -> None:
-    interfaces = {"internal": "a", "dmz": "b", "internet": "c", "inner": "a", "outer": "b"}
-    rules = render(resolution(name), at, interfaces=interfaces, log=True)
-    inner.exec("in", "nft", "flush", "ruleset")
-    inner.nft("in", rules)
-    once = inner.exec("in", "nft", "list", "ruleset")
-    inner.nft("in", rules)
-    assert inner.exec("in", "nft", "list", "ruleset") == once
-    inner.exec("in", "nft", "flush", "ruleset")
+def test_every_ruleset_loads_and_loads_again(empty: Net, name: str, at: str) -> None:
+    rules = render(resolution(name), at, interfaces=ANYWHERE, log=True)
+    empty.nft("fw", rules)
+    once = empty.exec("fw", "nft", "list", "table", "inet", f"seaway_{at}")
+    empty.nft("fw", rules)
+    assert empty.exec("fw", "nft", "list", "table", "inet", f"seaway_{at}") == once
+
+
+def test_rules_for_ipv6_load(empty: Net) -> None:
+    nodes = NODES.replace("10.0.1.10/24", "fd00:1::10/64").replace("10.0.2.20/24", "fd00:2::20/64")
+    nodes = nodes.replace("203.0.113.20/28", "2001:db8::20/64")
+    hosts = (
+        HOSTS.replace("10.0.1.53", "fd00:1::53").replace("10.0.1.5", "fd00:1::5").replace("10.0.1.0/24", "fd00:1::/64")
+    )
+    found = resolve(make(services="turn = true", nodes=nodes, hosts=hosts))
+    for at in ("inner", "outer", "core1", "edge1"):
+        empty.nft("fw", render(found, at, interfaces=ANYWHERE))
+        assert "ip6 saddr" in empty.exec("fw", "nft", "list", "table", "inet", f"seaway_{at}")
+
+
+def test_rules_of_every_service_load(empty: Net) -> None:
+    inside = [token for token, entity in ENTITIES.items() if not entity.node and entity.zones == ("internal",)]
+    hosts = "[hosts]\n" + "".join(f'"{token}" = ["10.0.1.{100 + i}"]\n' for i, token in enumerate(inside))
+    on = "".join(f"{name} = true\n" for name in FEATURES if name not in ("cluster_pre_x8_8",))
+    deployment = make(
+        'size = "large"', "[ports]\nweb_admin = 7443\nlicence_proxy = 3128", services=on,
+        nodes=NODES, hosts=hosts + 'ms_edge = ["10.0.2.99"]\n',
+    )  # fmt: skip
+    found = resolve(deployment)
+    assert len(found.rows) > 100
+    for at in ("inner", "outer", "core1", "edge1"):
+        empty.nft("fw", render(found, at, interfaces=ANYWHERE))
 
 
 def test_the_traversal_link_passes_from_inside_only(inner: Net) -> None:

@@ -9,7 +9,7 @@ from deployments import HOSTS, NODES, RECORD, make
 
 from seaway.catalog.deployment import Deployment, load_deployment
 from seaway.catalog.entities import ENTITIES
-from seaway.catalog.places import NODE_TOKENS, Place, pairs, zone_of
+from seaway.catalog.places import NODE_TOKENS, Place, pairs, zone_networks, zone_of
 
 DUAL = load_deployment(RECORD / "first-call.toml")
 NAT = load_deployment(RECORD / "first-call-nat.toml")
@@ -118,4 +118,4 @@ def test_an_outside_host_may_be_narrowed() -> None:
     ],
 )
 def test_zone_of_an_address(address: str, zone: str) -> None:
-    assert zone_of(ip_network(address), NAT) == zone
+    assert zone_of(ip_network(address), zone_networks(NAT)) == zone

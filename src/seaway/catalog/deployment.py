@@ -22,13 +22,14 @@ from ipaddress import (
     ip_network,
 )
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, Field, StrictBool, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, StrictBool, ValidationError, model_validator
 
 from seaway.catalog import checks
+from seaway.catalog.mistakes import first_mistake
 from seaway.catalog.ports import PortRange
-from seaway.catalog.problems import DeploymentError, Refused, did_you_mean
+from seaway.catalog.problems import DeploymentError, Refused
 from seaway.catalog.settings import Choices, Frozen, Ports, RowSwitches, Sip
 
 __all__ = ["Deployment", "DeploymentError", "Firewall", "Nic", "Node", "load_deployment", "parse_deployment"]
@@ -221,7 +222,7 @@ def parse_deployment(text: str, origin: str = "") -> Deployment:
     try:
         return Deployment.model_validate(data)
     except ValidationError as problem:
-        raise _first_error(problem, origin) from None
+        raise first_mistake(problem, Deployment, origin) from None
     except DeploymentError as problem:
         problem.origin = origin
         raise
@@ -235,50 +236,3 @@ def load_deployment(path: str | Path) -> Deployment:
         reason = problem.strerror if isinstance(problem, OSError) and problem.strerror else str(problem)
         raise DeploymentError("file", str(path), f"cannot be read ({reason})", "name a readable TOML file") from None
     return parse_deployment(text, str(path))
-
-
-def _first_error(problem: ValidationError, origin: str) -> DeploymentError:
-    error = problem.errors(include_url=False)[0]
-    location = [str(part) if isinstance(part, int) else part for part in error["loc"]]
-    # pydantic adds the names of union members to the path of an error; they are no part of the file
-    path = [part for part in location if not part.startswith("function-") and "[" not in part]
-    setting, value, kind = ".".join(path), error["input"], error["type"]
-    cause = error.get("ctx", {}).get("error")
-    if isinstance(cause, Refused):
-        return DeploymentError(setting, value, cause.reason, cause.remedy, origin=origin)
-    if kind == "extra_forbidden":
-        known = _known_keys(path[:-1])
-        remedy = did_you_mean(path[-1], known, plural="settings")
-        return DeploymentError(setting, value, "unknown setting", remedy, origin=origin)
-    if kind == "missing":
-        return DeploymentError(setting, None, "is missing", f"add {path[-1]} there", origin=origin)
-    reason = error["msg"][0].lower() + error["msg"][1:]
-    remedy = "see docs/deployment.md for what may stand there"
-    if kind == "literal_error":
-        expected = str(error.get("ctx", {}).get("expected", ""))
-        reason, remedy = "not one of the possible values", f"write {expected}"
-    return DeploymentError(setting, value, reason, remedy, origin=origin)
-
-
-def _known_keys(path: list[str]) -> list[str]:
-    """The settings that may stand under `path`, for the remedy of a misspelt one."""
-    model: Any = Deployment
-    for part in path:
-        if part.isdecimal():
-            continue
-        field = next((f for key, f in model.model_fields.items() if part in (key, f.alias)), None)
-        model = _model_in(field.annotation) if field is not None else None
-        if model is None:
-            return []
-    return [field.alias or key for key, field in model.model_fields.items()]
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """The settings class inside an annotation such as `tuple[Node, ...]` or `Nic | None`."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for inner in getattr(annotation, "__args__", ()):
-        found = _model_in(inner)
-        if found is not None:
-            return found
-    return None

@@ -7,7 +7,7 @@ static NAT on it the core addresses the public address (J-06).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING, Literal
@@ -91,8 +91,9 @@ def zone_networks(deployment: Deployment) -> dict[str, tuple[Network, ...]]:
     return {"internal": _collapsed(internal), "dmz": _collapsed(dmz)}
 
 
-def zone_of(address: Network, deployment: Deployment) -> str:
-    for zone, networks in zone_networks(deployment).items():
+def zone_of(address: Network, known: Mapping[str, Iterable[Network]]) -> str:
+    """The zone of an address, `known` being `zone_networks`."""
+    for zone, networks in known.items():
         if any(net.version == address.version and address.subnet_of(net) for net in networks):  # type: ignore[arg-type]
             return zone
     return "internet"

@@ -7,7 +7,7 @@ classification of an observed packet.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Literal
 
@@ -155,8 +155,8 @@ class Resolution:
         `transport` is "tcp", "udp" or "ip/51" (ports 0). Public and real addresses both match. Rows that are one
         direction only have no replies. Forward matches go first; `None` when no row allows the packet.
         """
-        one, other = ip_network(source), ip_network(destination)
-        zones = (places.zone_of(one, self.deployment), places.zone_of(other, self.deployment))
+        one, other = _network(source), _network(destination)
+        zones = (places.zone_of(one, self._zones), places.zone_of(other, self._zones))
         for each in self.connections:
             if carried(each.carrier) == transport and (
                 self._is(each.source, one, source_port, zones[0])
@@ -190,8 +190,11 @@ class Resolution:
     @cached_property
     def known_networks(self) -> tuple[str, ...]:
         """The networks of the inside and the DMZ: a host anywhere else counts as internet."""
-        known = places.zone_networks(self.deployment)
-        return tuple(str(network) for networks in known.values() for network in networks)
+        return tuple(str(network) for networks in self._zones.values() for network in networks)
+
+    @cached_property
+    def _zones(self) -> dict[str, tuple[Network, ...]]:
+        return places.zone_networks(self.deployment)
 
     @cached_property
     def node_addresses(self) -> frozenset[str]:
@@ -217,6 +220,12 @@ def carried(carrier: Carrier) -> str:
     return f"ip/{carrier.protocol}" if carrier.transport is Transport.IP else str(carrier.transport)
 
 
+@lru_cache(maxsize=4096)
+def _network(text: str) -> Network:
+    return ip_network(text)
+
+
+@lru_cache(maxsize=65536)
 def _inside(address: Network, network: str) -> bool:
-    outer = ip_network(network)
+    outer = _network(network)
     return address.version == outer.version and address.subnet_of(outer)  # type: ignore[arg-type]

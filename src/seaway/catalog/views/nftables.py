@@ -22,6 +22,10 @@ from seaway.catalog.views.nftables_nat import nat_chains
 __all__ = ["counter_name", "render", "table_name"]
 
 
+# Hosts find their IPv6 neighbours by ICMPv6 (RFC 4890 §4.4.1); ARP does not pass these tables.
+_NEIGHBOURS = "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert } ip6 hoplimit 255 accept"
+
+
 @dataclass(frozen=True, slots=True)
 class _Direction:
     """One chain: packets from one interface of a firewall to another, or into or out of a node."""
@@ -132,11 +136,13 @@ def _host(
             )
             if connection.opens is Opens.SOURCE:
                 chains[by_name[f"{back}_{own.nic}"]].append(Match.reply(connection, number))
+    six = [_NEIGHBOURS] if any(nic.address.version == 6 for _, nic in node.nics) else []
     hooks = [
         (
             hook,
             [
                 f'{kind} "lo" accept',
+                *six,
                 *(f"{each.jump} goto {each.chain}" for each in chains if each.chain.startswith(hook)),
             ],
         )
