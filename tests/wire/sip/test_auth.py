@@ -110,7 +110,8 @@ def test_other_schemes_are_kept() -> None:
     "value",
     [
         b"", b" ", b"Digest", b"Digest ", b'Digest realm="a"', b'Digest nonce="a"', b'Digest realm="a",nonce="b",',
-        b'Digest realm="a",,nonce="b"', b'Digest realm="a" nonce="b"', b'Digest realm="a",nonce="b', b"Digest realm=a b,nonce=c",
+        b'Digest realm="a",,nonce="b"', b'Digest realm="a" nonce="b"', b'Digest realm="a",nonce="b',
+        b"Digest realm=a b,nonce=c",
         b'Digest realm="a",nonce="b",nonce="c"', b'Digest realm="a",nonce="b",REALM="c"', b'Digest realm="a",nonce=',
         b'Digest realm="a",nonce="b",x', b'Digest realm="a",nonce="b",algorithm="a b"', b'"Digest" realm="a",nonce="b"',
         b'Digest realm="a",nonce="b",qop="auth;int"', b'Digest realm="a",nonce="b", Digest realm="c",nonce="d"',
@@ -127,7 +128,8 @@ def test_challenge_refused(value: bytes) -> None:
     "more",
     [
         b',response="xyz"', b',response=""', b"", b',response="0",nc=000000001', b',response="0",nc=-1',
-        b',response="0",nc=""', b',response="0",qop="a b"', b',response="0",uri="e"', b',response="' + b"0" * 129 + b'"',
+        b',response="0",nc=""', b',response="0",qop="a b"', b',response="0",uri="e"',
+        b',response="' + b"0" * 129 + b'"',
     ],
 )  # fmt: skip
 def test_credentials_refused(more: bytes) -> None:

@@ -117,7 +117,8 @@ def test_what_came_before_the_error_is_not_lost() -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        b"GET / HTTP/1.1\r\n", b"PRI * HTTP/2.0\r\n", b"EHLO example.com\r\n", b"POST /x HTTP/1.0\n", b"\x16\x03\x01\x02\x00",
+        b"GET / HTTP/1.1\r\n", b"PRI * HTTP/2.0\r\n", b"EHLO example.com\r\n", b"POST /x HTTP/1.0\n",
+        b"\x16\x03\x01\x02\x00",
         b"PROXY TCP4 1.1.1.1 2.2.2.2 1 2\r\n", b"\x00", b"{", b"<stream", b"RTSP/1.0 200 OK\r\n", b"INVITE sip:a@b\r\n",
         b"x\r\n", b" \r\n", b"\x80\x46\x01\x03", b"SSH-2.0-OpenSSH_9.2\r\n", b"\n", b"\rX",
     ],
@@ -192,8 +193,8 @@ class TestKeepAlive:
 
 
 def test_linear_when_fed_octet_by_octet() -> None:
-    # A framer that scans from the start again for each octet takes 30,000 times 15,000 steps here.
-    data = HEAD + b"X: " + b"\r\n ".join([b"y"] * 9000) + b"\r\nl: 1000\r\n\r\n" + b"z" * 1000
+    # A framer that scans from the start again for each octet takes 29,000 times 14,000 steps here.
+    data = HEAD + b"X: " + b"\r\n ".join([b"y"] * 7000) + b"\r\nl: 1000\r\n\r\n" + b"z" * 1000
     begin = time.perf_counter()
     assert one_by_one(data) == [data]
     assert time.perf_counter() - begin < 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import pytest
@@ -83,8 +84,6 @@ def test_linear_on_one_hundred_thousand_of_one_octet(octet: bytes) -> None:
     begin = time.perf_counter()
     for separator in (b",", b";"):
         for value in (data, data + b'"', octet * 100_000):
-            try:
+            with contextlib.suppress(SipError):
                 split_outside(value, separator, brackets=True)
-            except SipError:
-                pass
     assert time.perf_counter() - begin < 3

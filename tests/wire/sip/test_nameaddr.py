@@ -32,6 +32,7 @@ from seaway.wire.sip.params import Params
         (b"Alice Smith <sip:a@b>;x=1;tag=2", b"Alice Smith", b"sip:a@b", b"2"),
         (b'<sip:a@b>;x=">";tag=1', None, b"sip:a@b", b"1"),
         (b'<sip:a@b>;x=";tag=7";tag=1', None, b"sip:a@b", b"1"),
+        (b'\r"<" <sip:a@b>;tag=1 ', b'"<"', b"sip:a@b", b"1"),
         (b"<tel:+1>;tag=1", None, b"tel:+1", b"1"),
         (b"<sip:a@b>;tag", None, b"sip:a@b", None),
         (b"<sip:a@b>;tag=1;tag=2", None, b"sip:a@b", b"1"),
@@ -74,7 +75,7 @@ def test_lists() -> None:
     assert split_commas(value) == [b'"a, b" <sip:a@b;x=1,2>;q=1', b"sip:c@d"]
     assert split_first(value) == (b'"a, b" <sip:a@b;x=1,2>;q=1', b"sip:c@d")
     assert split_first(b"a") == (b"a", b"")
-    for bad in (b"", b",", b"a,,b", b"a,", b"<a", b'"a'):
+    for bad in (b"", b",", b"a,,b", b"a,", b"<a,b", b'"a,b'):
         with pytest.raises(SipError):
             split_commas(bad)
     assert [each.uri for each in parse_nameaddrs([b"<sip:a;lr>,<sip:b>", b"<sip:c>"])] == [

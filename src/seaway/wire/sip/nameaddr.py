@@ -166,6 +166,7 @@ def parse_contacts(values: Iterable[bytes]) -> list[NameAddr] | Literal["*"]:
 
 def uri_of(value: bytes) -> bytes:
     """The raw URI of one name-addr or addr-spec. Raises `SipError` (400) when it has none."""
+    value = value.strip(LWS)
     quoted = quoted_end(value, 0) if value.startswith(b'"') else 0
     begin = value.find(b"<", quoted)
     if begin < 0:
