@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from seaway.call.config import ControlConfig
 from seaway.call.digest_fields import digest_parameters
-from seaway.identity.digest import Authenticator, Credentials, DigestError, Verdict
+from seaway.identity.digest import ALGORITHMS, Authenticator, Credentials, DigestError, Verdict
 from seaway.wire.sip.errors import SipError
 from seaway.wire.sip.message import Request
 from seaway.wire.sip.nameaddr import uri_of
@@ -44,7 +44,10 @@ class Admission:
     """Checks credentials against the node's users."""
 
     def __init__(self, config: ControlConfig, counters: Counter[str]) -> None:
-        self._authenticator = Authenticator(config.realm, config.secret)
+        # Offer only what some user has a stored form for: phones that know MD5 alone refuse any message that also
+        # offers SHA-256 (seen with libre 1.1), so a node for such phones stores only `ha1_md5`.
+        offered = tuple(each for each in ALGORITHMS if any(each in user.ha1 for user in config.users))
+        self._authenticator = Authenticator(config.realm, config.secret, algorithms=offered or ALGORITHMS)
         self._users = {user.name: user.ha1 for user in config.users}
         self._domains = frozenset(domain.lower().encode() for domain in config.domains)
         self._counters = counters
