@@ -136,3 +136,7 @@ def _add_status(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true")
     parser.set_defaults(run=_status)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from seaway.runtime.config import ConfigError
 
-__all__ = ["RunAs", "drop", "look_up_user", "make_run_dir", "tie_to_parent"]
+__all__ = ["RunAs", "drop", "look_up_user", "make_run_dir", "set_process_name", "tie_to_parent"]
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_NAME = 15
 _PR_SET_NO_NEW_PRIVS = 38
 _PR_CAPBSET_DROP = 24
 _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
@@ -67,6 +68,11 @@ def drop(user: RunAs | None) -> None:
         if user.uid != 0 and os.geteuid() == 0:
             raise PermissionError("still root after setresuid")
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+
+
+def set_process_name(name: str) -> None:
+    """What `ps -o comm` and the port holder's line show; at most 15 octets."""
+    ctypes.CDLL(None).prctl(_PR_SET_NAME, name.encode()[:15], 0, 0, 0)
 
 
 def tie_to_parent(parent: int) -> None:

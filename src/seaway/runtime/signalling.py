@@ -23,6 +23,7 @@ from seaway.call.control import Control
 from seaway.catalog.deployment import Deployment
 from seaway.catalog.model import Transport
 from seaway.catalog.resolve import Resolution
+from seaway.core.sip.io import Address
 from seaway.identity.certificates import check
 from seaway.media.protocol import Command, Event, Reply
 from seaway.observe import log
@@ -32,7 +33,7 @@ from seaway.runtime.control_config import SIP_UDP_ROWS, control_config
 from seaway.runtime.dialer import Dialer
 from seaway.runtime.driver import Core, Driver
 from seaway.runtime.listener import Connections, StreamListener
-from seaway.runtime.relay import SOCKET_NAME
+from seaway.runtime.relay import SOCKET_NAME, demux_ports
 from seaway.runtime.relay_client import RelayClient, RelayLost
 from seaway.runtime.resolver import Resolver
 from seaway.runtime.sockets import RowSocket, Sockets
@@ -62,6 +63,7 @@ class Prepared:
     sockets: Sockets
     contexts: TlsContexts | None
     open: list[tuple[Listener, RowSocket]]
+    relay_ports: tuple[Address, ...]  # the relay's standing ports: demultiplexing on the edge
 
 
 def prepare(config: NodeConfig, deployment: Deployment, resolution: Resolution, secret: bytes) -> Prepared:
@@ -85,7 +87,13 @@ def prepare(config: NodeConfig, deployment: Deployment, resolution: Resolution, 
             opened.append((each, sockets.udp(rows, each.nic, port)))
         else:
             opened.append((each, sockets.listen(each.row, each.nic, port)))
-    return Prepared(config, deployment, control, sockets, contexts, opened)
+    node = deployment.node(config.node)
+    standing = tuple(
+        (str(node.facing("outer" if each.nic == "outer" else "inner")[1].address.ip), port)
+        for each in demux_ports(resolution, config.node)
+        for port in (each.rtp, each.rtcp)
+    )
+    return Prepared(config, deployment, control, sockets, contexts, opened, standing)
 
 
 def run_signal(

@@ -151,7 +151,8 @@ class StatusServer:
             sessions = await self._media()
         except IpcError:
             return rows
-        places = {
+        places = set(self.prepared.relay_ports)
+        places |= {
             local
             for session in sessions
             for stream in session.addresses

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 from seaway.core.sip.build import build_response
 from seaway.core.sip.io import Flow, TransportName
@@ -64,7 +65,7 @@ class StreamConnection(asyncio.Protocol):
     # -- asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast(asyncio.Transport, transport)  # uvloop's TLS transports do not inherit from it
         self._transport = transport
         self.since = self.waits_since = time.monotonic()
         kind = self._kind

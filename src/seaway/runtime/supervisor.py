@@ -29,7 +29,7 @@ from seaway.observe import log
 from seaway.runtime import relay, signalling
 from seaway.runtime.config import ConfigError, NodeConfig, load_node_config
 from seaway.runtime.ipc import IpcError
-from seaway.runtime.privileges import RunAs, drop, look_up_user, make_run_dir, tie_to_parent
+from seaway.runtime.privileges import RunAs, drop, look_up_user, make_run_dir, set_process_name, tie_to_parent
 from seaway.runtime.sockets import SocketError
 
 __all__ = ["READY_FILE", "START_ERRORS", "StartError", "run_node"]
@@ -144,6 +144,7 @@ class _Supervisor:
         """The life of a child. Never returns: it must not run the supervisor's code."""
         status = 1
         try:
+            set_process_name(f"seaway-{child.name}")
             signal.pthread_sigmask(signal.SIG_SETMASK, self._old_mask)
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
             if self._ready_fd is not None:
