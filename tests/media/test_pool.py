@@ -22,7 +22,7 @@ def test_reserved_ports_are_never_given_out() -> None:
 def test_a_released_pair_rests_10_s() -> None:
     pool = PortPool(PortRange(36000, 36001))
     assert pool.take(0.0) == 36000
-    with pytest.raises(PortsExhausted, match="36000-36001.*1 in use, 0 released"):
+    with pytest.raises(PortsExhausted, match=r"36000-36001.*1 in use, 0 released"):
         pool.take(0.0)
     pool.release(36000, 5.0)
     with pytest.raises(PortsExhausted, match="0 in use, 1 released") as caught:
