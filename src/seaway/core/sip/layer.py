@@ -327,8 +327,8 @@ class TransactionLayer:
 
     def _forget(self, transaction: ServerTransaction | ClientTransaction) -> None:
         transaction.advance(Event.LINGER)
-        transaction.context = None
         if isinstance(transaction, ServerTransaction):
+            transaction.context = None  # a client's is still needed for its last response
             self._servers.pop(transaction.key, None)
         else:
             self._drop_client(transaction)
