@@ -185,6 +185,29 @@ class StreamFramer:
             self._fail("a bare CR or LF in the header section", 400, items, head)
         lower = head.lower()
         value: bytes | None = None
+        begin = lower.find(b"\r\ncontent-length: ")
+        if begin >= 0 and lower.count(b"\ncontent-length") == 1 and b"\nl" not in lower:
+            # Nearly every message: the usual spelling, and no other line that could be one.
+            end = lower.find(b"\r", begin + 2)
+            if lower[end + 2] not in b" \t":
+                value = lower[begin + 18 : end].strip(b" \t")
+        if value is None:
+            value = self._find_length(head, lower, items)
+        if len(value) > 7 and value.isdigit():
+            self._fail("Content-Length has more than seven digits", 413, items, head)
+        try:
+            length = parse_digits(value, maximum=9_999_999)
+        except WireError as error:
+            raise FramingError(
+                f"Content-Length: {error.what}", status=400, section="RFC 3261 §20.14", items=items, head=head
+            ) from None
+        if length > self._limits.body:
+            self._fail("the body is too large", 413, items, head)
+        return length
+
+    def _find_length(self, head: bytes, lower: bytes, items: list[Item]) -> bytes:
+        """The text of the one Content-Length in any spelling: case, compact form, white space, folds."""
+        value: bytes | None = None
         for needle in (b"\r\ncontent-length", b"\r\nl"):
             begin = lower.find(needle)
             while begin >= 0:
@@ -201,14 +224,4 @@ class StreamFramer:
                 begin = lower.find(needle, end)
         if value is None:
             self._fail("a message on a stream has no Content-Length", 400, items, head)
-        if len(value) > 7 and value.isdigit():
-            self._fail("Content-Length has more than seven digits", 413, items, head)
-        try:
-            length = parse_digits(value, maximum=9_999_999)
-        except WireError as error:
-            raise FramingError(
-                f"Content-Length: {error.what}", status=400, section="RFC 3261 §20.14", items=items, head=head
-            ) from None
-        if length > self._limits.body:
-            self._fail("the body is too large", 413, items, head)
-        return length
+        return value
