@@ -85,6 +85,15 @@ def test_lists() -> None:
     ]
 
 
+def test_number_of_values_in_one_line() -> None:
+    # R28
+    assert len(split_commas(b",".join([b"<sip:a>"] * 64))) == 64
+    for count in (65, 10_000):
+        with pytest.raises(SipError) as caught:
+            split_commas(b",".join([b"<sip:a>"] * count))
+        assert caught.value.status == 400
+
+
 def test_contacts() -> None:
     assert parse_contacts([b"*"]) == STAR
     assert parse_contacts([]) == []

@@ -27,6 +27,7 @@ STAR: Final = "*"
 
 _MALFORMED_EXPIRES = 3600  # RFC 3261 §20.10: a malformed value counts as 3600
 _MAX_EXPIRES = 2**32 - 1
+_MAX_VALUES = 64  # of one header line; none of a call needs more, and each costs a parse
 _DISPLAY = TOKEN + LWS
 
 
@@ -132,9 +133,11 @@ def _parse_addr_spec(value: bytes) -> NameAddr:
 def split_commas(value: bytes) -> list[bytes]:
     """The elements of a comma-separated value; commas in quotes and brackets do not count.
 
-    Raises `SipError` (400) for an empty element, or a quote or bracket open across a comma.
+    Raises `SipError` (400) for an empty element, more than 64 of them, or a quote or bracket open across a comma.
     """
     parts = split_outside(value, b",", brackets=True)
+    if len(parts) > _MAX_VALUES:
+        raise SipError(f"more than {_MAX_VALUES} values in one header field", section="RFC 3261 §7.3.1")
     if b"" in parts:
         raise SipError("an element of a list is empty", section="RFC 3261 §7.3.1")
     return parts
