@@ -13,7 +13,15 @@ from seaway.catalog.views import nftables
 from seaway.lab.network import Network
 from seaway.lab.plan import FILTERS, Variant
 
-__all__ = ["Count", "Counters", "deployment_text", "interfaces", "load_rules", "read_counters", "resolution_of"]
+__all__ = [
+    "Count",
+    "Counters",
+    "deployment_text",
+    "interfaces",
+    "load_rules",
+    "read_counters",
+    "resolution_of",
+]
 
 _FILES: dict[Variant, str] = {
     "dual": "first-call.toml",
@@ -45,9 +53,7 @@ def load_rules(network: Network, resolution: Resolution, without_rows: frozenset
     """Load every ruleset, without the rules of some rows. Counters start at zero. Raises LabError."""
 
     def load(at: str) -> None:
-        text = nftables.render(
-            resolution, at, interfaces=interfaces(network, at), without_rows=without_rows
-        )
+        text = nftables.render(resolution, at, interfaces=interfaces(network, at), without_rows=without_rows)
         (network.dir / f"{at}.nft").write_text(text)
         network.run(at, ["nft", "-f", "-"], text)
 

@@ -36,6 +36,8 @@ s /proc/sys/net/ipv6/conf/default/disable_ipv6 1
 s /proc/sys/net/ipv4/conf/all/send_redirects 0
 s /proc/sys/net/ipv4/conf/default/send_redirects 0
 s /proc/sys/net/ipv4/conf/all/accept_redirects 0
+s /proc/sys/net/bridge/bridge-nf-call-iptables 0
+s /proc/sys/net/bridge/bridge-nf-call-ip6tables 0
 s /proc/sys/net/ipv4/ip_forward {forward}
 """
 

@@ -27,12 +27,18 @@ POINTS = (("inner", "internal"), ("inner", "dmz"), ("outer", "dmz"), ("outer", "
 class Seen:
     """What passed one firewall, by row. `opened` are first packets by row: who opened towards which address."""
 
-    rows: Counter[tuple[str, str]] = field(default_factory=Counter)  # (row id, "forward" | "reply") -> packets
-    peers: dict[str, set[str]] = field(default_factory=dict)  # row id -> "a:port > b:port" without the client port
+    rows: Counter[tuple[str, str]] = field(
+        default_factory=Counter
+    )  # (row id, "forward" | "reply") -> packets
+    peers: dict[str, set[str]] = field(
+        default_factory=dict
+    )  # row id -> "a:port > b:port" without the client port
     unexplained: list[str] = field(default_factory=list)
     icmp: int = 0
     own: int = 0  # sent by the firewall itself, not forwarded
-    inward: list[tuple[str, Packet]] = field(default_factory=list)  # forward packets that enter the internal zone
+    inward: list[tuple[str, Packet]] = field(
+        default_factory=list
+    )  # forward packets that enter the internal zone
 
 
 def classify(
@@ -50,7 +56,9 @@ def classify(
             if about is not None and _look_up(about, resolution, known) is not None:
                 seen.icmp += 1
             else:
-                seen.unexplained.append(f"{packet.transport} type {packet.icmp_type} {packet.source} > {packet.destination}")
+                seen.unexplained.append(
+                    f"{packet.transport} type {packet.icmp_type} {packet.source} > {packet.destination}"
+                )
             continue
         found = _look_up(packet, resolution, known)
         if found is None:
@@ -100,7 +108,7 @@ class Witness:
             path.unlink(missing_ok=True)
             log.unlink(missing_ok=True)
             command = [
-                "tcpdump", "-i", interface, "-Q", "out", "-p", "-n", "-U", "-Z", "root",
+                "tcpdump", "-i", interface, "-Q", "out", "-p", "-n", "-U", "--immediate-mode", "-Z", "root",
                 "-s", "128", "-B", "8192", "-w", str(path), "ip or ip6",
             ]  # fmt: skip
             self._running.append(self._network.start(host, command, log))

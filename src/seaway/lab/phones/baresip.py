@@ -82,6 +82,7 @@ class PhoneStats:
     received: int
     lost: int
     jitter_ms: float
+    reports: bool  # a sender report of the peer has come in
 
 
 class Baresip:
@@ -122,7 +123,7 @@ class Baresip:
         config = _CONFIG.format(
             listen=listen,
             cafile=f"sip_cafile {ca}\n" if ca else "",
-            dns=f"dns_server {dns}:53\n" if dns else "",
+            dns=f"dns_server {dns}\n" if dns else "",
             tone=tone,
             ports=rtp_ports,
             interface=f"net_interface {interface}\n" if interface else "",
@@ -254,6 +255,7 @@ class Baresip:
             received=max(map(int, received), default=0),
             lost=int(got[1]) if got else 0,
             jitter_ms=float(got[2]) if got else 0.0,
+            reports=any(int(each) for each in re.findall(r"psent=(\d+)", text)),
         )
 
     def heard(self, expected: int) -> Heard | None:

@@ -63,10 +63,7 @@ def _gap(samples: array[int], rate: int) -> float:
         for index in range(0, len(samples) - _FRAME + 1, _FRAME)
         if max(abs(sample) for sample in samples[index : index + _FRAME : 8]) > _SILENCE
     ]
-    return (
-        max((later - former - _FRAME for former, later in pairwise(loud)), default=0)
-        / rate
-    )
+    return max((later - former - _FRAME for former, later in pairwise(loud)), default=0) / rate
 
 
 def listen(path: Path, expected: float, own: float, rate: int = RATE) -> Heard:

@@ -1,0 +1,71 @@
+"""What must break when the rules of one row are taken away, and nothing else. The table of the proof.
+
+A feature names what a user or an administrator would notice. `IMPLIED` has what cannot work without another feature,
+so the table names roots only.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+__all__ = ["EXPECTED", "IMPLIED", "Feature", "roots"]
+
+
+class Feature(StrEnum):
+    NAMES_CORE = "name resolution by the core"
+    NAMES_EDGE = "name resolution by the edge"
+    ZONE = "traversal zone"
+    REGISTRATION_OUT = "registration outside"
+    REGISTRATION_IN = "registration inside"
+    CALL_IN = "call from outside to inside"
+    CALL_OUT = "call from inside to outside"
+    AUDIO_IN = "audio from outside to inside"
+    AUDIO_OUT = "audio from inside to outside"
+    RTCP_IN = "RTCP from outside to inside"
+    RTCP_OUT = "RTCP from inside to outside"
+
+
+_F = Feature
+_AUDIO = frozenset({_F.AUDIO_IN, _F.AUDIO_OUT})
+_RTCP = frozenset({_F.RTCP_IN, _F.RTCP_OUT})
+_CALLS = frozenset({_F.CALL_IN, _F.CALL_OUT})
+
+IMPLIED: dict[Feature, frozenset[Feature]] = {
+    _F.ZONE: _CALLS,
+    _F.REGISTRATION_OUT: _CALLS,
+    _F.REGISTRATION_IN: _CALLS,
+    # Media is measured in the call from outside to inside.
+    _F.CALL_IN: _AUDIO | _RTCP,
+}
+
+EXPECTED: dict[str, frozenset[Feature]] = {
+    "T5-04": frozenset({_F.NAMES_CORE}),
+    "T6-04": frozenset({_F.NAMES_EDGE}),
+    "T11-01": frozenset({_F.ZONE}),
+    "T11-02": frozenset({_F.CALL_IN}),
+    "T11-07": frozenset({_F.REGISTRATION_OUT}),
+    # A flow on the demultiplexing port carries both ways: the edge answers where the core's probe came from.
+    "T11-09": _AUDIO,
+    "T11-10": _RTCP,
+    # Both relays send only where packets came from, so without incoming media none goes out either.
+    "T11-11": _AUDIO,
+    "T11-12": _RTCP,
+    "T11-13": frozenset({_F.AUDIO_OUT, _F.RTCP_OUT}),
+    "Y01-01": frozenset({_F.REGISTRATION_IN}),
+    "Y01-04": frozenset({_F.AUDIO_IN}),
+    "Y01-05": frozenset({_F.RTCP_IN}),
+    "Y01-06": _AUDIO,
+    "Y01-07": _RTCP,
+}
+
+
+def roots(broken: frozenset[Feature]) -> frozenset[Feature]:
+    """`broken` without what only follows from something else that is broken."""
+    implied: set[Feature] = set()
+    todo = list(broken)
+    while todo:
+        for each in IMPLIED.get(todo.pop(), frozenset()):
+            if each not in implied:
+                implied.add(each)
+                todo.append(each)
+    return frozenset(broken - implied)

@@ -1,0 +1,247 @@
+"""The proof: run calls, then check that exactly the catalog's rows crossed the firewalls, and that each is needed.
+
+1. Two calls. Every packet that left a firewall belongs to exactly one row, and the counters agree with the captures.
+2. Nothing opened a connection from the DMZ to the core, and nothing can.
+3. A scan from the internet and from the DMZ finds only the listeners that the rows allow.
+4. For each live row: without its rules, exactly the expected feature breaks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from seaway.catalog.resolve import Resolution
+from seaway.lab.errors import LabError
+from seaway.lab.expectations import EXPECTED, Feature, roots
+from seaway.lab.firewall import Counters, load_rules, read_counters
+from seaway.lab.ledger import RowBook, balance, inward_openings, live_rows
+from seaway.lab.measure import Measured, measure
+from seaway.lab.network import Network
+from seaway.lab.plan import Variant
+from seaway.lab.scan import Scan, scan_tcp, udp_ports, udp_volley
+from seaway.lab.session import Session
+from seaway.lab.stage import Stage
+from seaway.lab.witness import Seen, Witness
+
+__all__ = ["Proof", "prove"]
+
+Say = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Proof:
+    """What was found. `problems` are the reasons for the verdict "fail", one line each."""
+
+    variant: Variant
+    books: dict[str, RowBook] = field(default_factory=dict)
+    unexplained: list[str] = field(default_factory=list)
+    removed: dict[str, str] = field(default_factory=dict)
+    scans: list[Scan] = field(default_factory=list)
+    dropped: dict[str, int] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def verdict(self) -> str:
+        return "fail" if self.problems or self.unexplained else "pass"
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "verdict": self.verdict,
+            "rows": {
+                row: {
+                    "live": True,
+                    "packets": book.packets,
+                    "peers": sorted(book.peers),
+                    "at": {at: {"forward": f, "reply": r} for at, (f, r) in book.at.items()},
+                }
+                for row, book in self.books.items()
+            },
+            "unexplained": self.unexplained,
+            "removed": self.removed,
+            "problems": self.problems,
+            "dropped": self.dropped,
+            "scans": [
+                {"from": s.source, "to": s.target, "open": list(s.found), "allowed": list(s.allowed)}
+                for s in self.scans
+            ],
+            "variant": self.variant,
+            "seconds": round(self.seconds, 1),
+        }
+
+
+def prove(name: str, variant: Variant, say: Say, only: frozenset[str] = frozenset()) -> Proof:
+    """Run the whole proof in a lab of its own. `only` limits step 4 to some rows. Raises LabError."""
+    begin = time.monotonic()
+    proof = Proof(variant)
+    with Stage.in_namespaces(name, variant) as stage:
+        _calls(stage, proof, say)
+        _openings(stage, proof, say)
+        _scans(stage, proof, say)
+        for row in proof.books:
+            if only and row not in only:
+                continue
+            _without(stage, proof, row, say)
+    proof.seconds = time.monotonic() - begin
+    return proof
+
+
+def _network(stage: Stage) -> Network:
+    if stage.network is None:
+        raise LabError("the proof needs the firewalls of a real lab", remedy="run it as root")
+    return stage.network
+
+
+@contextlib.contextmanager
+def _witnessed(network: Network, label: str) -> Iterator[Witness]:
+    witness = Witness(network, label)
+    witness.start()
+    try:
+        yield witness
+    finally:
+        witness.stop()
+
+
+@contextlib.contextmanager
+def _running(stage: Stage, expected: frozenset[Feature] = frozenset()) -> Iterator[Session]:
+    """Nodes and phones from nothing, so that no state of an earlier step carries a packet."""
+    stage.pair.start()
+    session = stage.session()
+    try:
+        session.launch()
+        yield session
+    finally:
+        session.close()
+        stage.pair.stop()
+
+
+def _calls(stage: Stage, proof: Proof, say: Say) -> None:
+    network, resolution = _network(stage), stage.resolution
+    say("calls in both directions, every packet recorded at both firewalls")
+    load_rules(network, resolution)
+    with _witnessed(network, "calls") as witness:
+        with _running(stage) as session:
+            result = measure(network, session, rtcp=True)
+        time.sleep(0.2)  # the last segments of closing connections
+        counters = read_counters(network)
+    seen = witness.seen(resolution)
+    if result.broken:
+        words = ", ".join(sorted(roots(frozenset(result.broken))))
+        why = "; ".join(filter(None, (call.problem() for call in result.calls)))
+        raise LabError(
+            f"before any rule was removed, this does not work: {words}",
+            "proof",
+            why or stage.pair.crash_report(),
+        )
+    _book(proof, counters, seen, resolution, network)
+    say(f"  {len(proof.books)} rows carried packets, {len(proof.unexplained)} packets unexplained")
+
+
+def _book(
+    proof: Proof,
+    counters: dict[str, Counters],
+    seen: dict[str, Seen],
+    resolution: Resolution,
+    network: Network,
+) -> None:
+    proof.books = live_rows(counters, seen)
+    proof.dropped = {at: each.dropped for at, each in counters.items()}
+    proof.unexplained += [f"{at}: {each}" for at, found in seen.items() for each in found.unexplained]
+    proof.problems += balance(counters, seen)
+    core = frozenset({network.plan.host("core1").address, "core1"})
+    for each in inward_openings(seen, resolution, core):
+        proof.problems.append(f"opened from the DMZ to the inside: {each}")
+
+
+def _openings(stage: Stage, proof: Proof, say: Say) -> None:
+    """Try to connect from the edge's host to every listener of the core, with the edge's own filter switched off."""
+    network = _network(stage)
+    say("connecting from the DMZ to the core's listeners must fail")
+    with _running(stage), _free_edge(stage):
+        stage.pair.wait_zone()
+        listening = network.run("core1", ["ss", "-Hltn"]).split("\n")
+        address = network.plan.host("core1").address
+        ports = sorted({int(line.split()[3].rpartition(":")[2]) for line in listening if line.strip()})
+        if not ports:
+            proof.problems.append("the core listens on no TCP port at all, so the attempt proves nothing")
+        for port in ports:
+            try:
+                network.run("edge1", ["timeout", "0.5", "bash", "-c", f"exec 3<>/dev/tcp/{address}/{port}"])
+            except LabError:
+                continue
+            proof.problems.append(f"the core accepted a connection from the DMZ on TCP {port}")
+        say(f"  tried TCP {', '.join(map(str, ports))}")
+
+
+@contextlib.contextmanager
+def _free_edge(stage: Stage) -> Iterator[None]:
+    """The edge's host without its own rules, as after a break-in: only the firewalls stand between."""
+    network = _network(stage)
+    network.run("edge1", ["nft", "flush", "ruleset"])
+    try:
+        yield
+    finally:
+        load_rules(network, stage.resolution)
+
+
+def _scans(stage: Stage, proof: Proof, say: Say) -> None:
+    network, resolution = _network(stage), stage.resolution
+    say("scanning the edge from the internet and the core from the DMZ, all TCP ports and a sample of UDP")
+    plan = network.plan
+    core = plan.host("core1").address
+    ports = udp_ports(resolution)
+    with _witnessed(network, "scan") as witness, _running(stage):
+        stage.pair.wait_zone()
+        proof.scans += scan_tcp(network, resolution, (("scanner", plan.edge_public, "edge1", "internet"),))
+        udp_volley(network, "scanner", plan.edge_public, ports)
+        with _free_edge(stage):
+            proof.scans += scan_tcp(network, resolution, (("edge1", core, "core1", "dmz"),))
+            udp_volley(network, "edge1", core, ports)
+    for scan in proof.scans:
+        say(f"  {scan.source} > {scan.target}: open {list(scan.found)}, rows allow {list(scan.allowed)}")
+        if not scan.good:
+            extra = sorted(set(scan.found) - set(scan.allowed))
+            proof.problems.append(
+                f"scan from {scan.source}: {scan.target} answers on TCP {extra}, which no row allows"
+            )
+        if scan.source == "scanner" and not scan.found:
+            proof.problems.append("the scan found nothing at all open at the edge, so it proves nothing")
+    for at, found in witness.seen(resolution).items():
+        proof.unexplained += [f"{at}, scan: {each}" for each in found.unexplained]
+
+
+def _without(stage: Stage, proof: Proof, row: str, say: Say) -> None:
+    """Take the rules of one row away everywhere and see what breaks."""
+    network = _network(stage)
+    expected = EXPECTED.get(row)
+    if expected is None:
+        proof.removed[row] = "not tried: the proof does not know what this row is for"
+        proof.problems.append(f"row {row} carried packets, but the proof has no expectation for it")
+        return
+    load_rules(network, stage.resolution, frozenset({row}))
+    media = any(each.value.startswith("RTCP") for each in expected)
+    with _running(stage, expected) as session:
+        result = measure(network, session, expected, rtcp=media)
+    passed = read_counters(network)
+    found = roots(frozenset(result.broken))
+    proof.removed[row] = f"broke: {', '.join(sorted(found))}" if found else "broke: nothing"
+    leaked = [at for at, each in passed.items() if row in each.rows and each.rows[row].packets]
+    if leaked:
+        proof.problems.append(f"without row {row} its packets still passed at {', '.join(leaked)}")
+    if found != expected:
+        proof.problems.append(_surprise(row, expected, found, result))
+    say(f"  without {row}: {proof.removed[row]}")
+
+
+def _surprise(row: str, expected: frozenset[Feature], found: frozenset[Feature], result: Measured) -> str:
+    text = f"without row {row}"
+    if missing := expected - found:
+        text += f" this still worked: {', '.join(sorted(missing))};"
+    if extra := found - expected:
+        text += f" this broke too: {', '.join(sorted(extra))};"
+    why = "; ".join(filter(None, (call.problem() for call in result.calls)))
+    return f"{text} {why}".rstrip("; ")
