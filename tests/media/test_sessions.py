@@ -28,7 +28,7 @@ def test_addresses_and_rows_of_an_opened_session() -> None:
     assert isinstance(reply, Opened) and (reply.request, reply.session) == (7, "s")
     (stream,) = reply.streams
     assert (stream.a.rtp, stream.a.rtcp) == (("10.9.0.1", 2776), ("10.9.0.1", 2777))
-    assert stream.a.ufrag and len(stream.a.ufrag) == 12 and stream.a.password and len(stream.a.password) == 24
+    assert stream.a.ufrag and len(stream.a.ufrag) == 16 and stream.a.password and len(stream.a.password) == 32
     assert stream.b.rtp[1] % 2 == 0 and stream.b.rtcp == (stream.b.rtp[0], stream.b.rtp[1] + 1)
     assert stream.b.ufrag is None and stream.b.password is None
     assert sorted(row for row, _, _ in ports.opened.values()) == ["T11-09", "T11-10", "T11-11", "T11-12"]
@@ -130,3 +130,5 @@ def test_credentials_differ() -> None:
     assert isinstance(reply, Opened)
     assert len({each.a.ufrag for each in reply.streams}) == 8
     assert len({each.a.password for each in reply.streams}) == 8
+    # SDP carries them in `a=x-seaway-media`, which takes letters and digits only
+    assert all((each.a.ufrag or "").isalnum() and (each.a.password or "").isalnum() for each in reply.streams)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -102,14 +101,14 @@ class Allocator:
         return LegState(component("rtp", rtp), component("rtcp", rtcp), LegAddress(rtp_address, rtcp_address), port)
 
     def _demux_credential(self, nic: str) -> tuple[DemuxPair, str, str]:
-        """The pair with the fewest legs, and a fresh short-term credential in ICE characters (RFC 8839 §5.4)."""
+        """The pair with the fewest legs, and a fresh short-term credential (letters and digits, as SDP wants them)."""
         pairs = [pair for pair in self._demux if pair.nic == nic]
         if not pairs:
             raise NoDemux(nic)
-        user = b64encode(self._random_octets(9)).decode()
+        user = self._random_octets(8).hex()
         while any(user.encode() in pair.legs for pair in self._demux):
-            user = b64encode(self._random_octets(9)).decode()
-        return min(pairs, key=lambda pair: len(pair.legs)), user, b64encode(self._random_octets(18)).decode()
+            user = self._random_octets(8).hex()
+        return min(pairs, key=lambda pair: len(pair.legs)), user, self._random_octets(16).hex()
 
     def _pair(self, request: LegRequest, now: float) -> tuple[int, tuple[PortKey, Address], tuple[PortKey, Address]]:
         """A pair that could be bound. A pair of which another process holds a port rests like a released one."""

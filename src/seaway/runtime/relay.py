@@ -169,7 +169,7 @@ class Relay:
 
     def connected(self, connection: LineConnection) -> None:
         self._connections[connection] = None
-        self._log.info("relay.control_connected", pid=connection.peer_pid)
+        self._log.debug("relay.control_connected", pid=connection.peer_pid)
 
     def line(self, connection: LineConnection, line: bytes) -> None:
         try:
@@ -182,6 +182,7 @@ class Relay:
         if not isinstance(command, List | Stats):
             if self._owner is None:
                 self._owner = connection
+                self._log.info("relay.owner", pid=connection.peer_pid)
             elif self._owner is not connection:
                 request = 0 if not hasattr(command, "request") else command.request
                 reason = f"process {self._owner.peer_pid} owns the sessions of this relay"
@@ -198,7 +199,7 @@ class Relay:
         self._connections.pop(connection, None)
         if self._owner is connection:
             self._owner = None
-        self._log.info("relay.control_lost", pid=connection.peer_pid, reason=reason)
+            self._log.info("relay.owner_lost", pid=connection.peer_pid, reason=reason)
 
     def shut(self) -> None:
         """Close every socket. The engine is not used afterwards."""

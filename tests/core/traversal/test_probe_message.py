@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from seaway.core.traversal.probe_message import (
@@ -73,3 +76,13 @@ def test_unknown_required_attributes_are_listed() -> None:
     assert code and decode_error_code(code.value).code == 420
     assert types and decode_unknown_attributes(types.value) == (0x7001,)
     assert mapped_in_answer(answer.raw, KEY) is None
+
+
+def test_the_example_of_the_document() -> None:
+    text = (Path(__file__).parents[3] / "docs/traversal-media.md").read_text("utf-8")
+    example = text.partition("## Example")[2].partition("## ")[0]
+    probe, answer = (bytes.fromhex(block) for block in re.findall(r"(?:^ {4}[0-9a-f ]+\n)+", example, re.MULTILINE))
+    key = b"passwordof24octetsXXXX24"
+    assert encode_probe(bytes(range(12)), "SeaWayUser01", key, 1) == probe
+    decoded = decode_probe(probe)
+    assert decoded is not None and encode_answer(decoded, ("192.0.2.10", 36002), key) == answer
