@@ -52,7 +52,9 @@ def render_status(catalog: Catalog, proof: Mapping[str, Any]) -> str:
         if row.table != table:
             table = row.table
             title = {"prose": "Prose", "own": "Rows of our own"}.get(table, f"Table {table}")
-            lines.append(f"\n## {title}\n\n| row | purpose | state | packets | without its rule |\n|---|---|---|---|---|")
+            lines.append(
+                f"\n## {title}\n\n| row | purpose | state | packets | without its rule |\n|---|---|---|---|---|"
+            )
         state = state_of(row, live)
         packets = live.get(row.id, {}).get("packets", "") if state == "live" else ""
         broke = proof.get("removed", {}).get(row.id, "") if state == "live" else ""
