@@ -1,0 +1,58 @@
+# Seaway: each target does its own set-up. `make run` shows a call, `make test` runs the tests.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run prove setup test unit interop lint bench clean
+
+PYTEST ?=
+
+help:
+	@echo "make run            a call through two firewalls, with its proof (ONCE=1: exit after the proof)"
+	@echo "make test           all tests, with independent peers when root"
+	@echo "make setup          .venv, so that .venv/bin/seaway runs"
+	@echo "make lint           ruff and mypy"
+	@echo "make bench          figures beside Kamailio (ONLY=name: one of them)"
+	@echo "make clean          remove what was built"
+
+setup:
+	@scripts/python runtime
+
+run:
+	@scripts/python runtime
+	@scripts/packages run
+	@.venv/bin/seaway lab run $(if $(ONCE),--once)
+
+prove:
+	@scripts/python runtime
+	@scripts/packages run
+	@.venv/bin/seaway lab prove $(if $(JSON),--json $(JSON))
+
+test:
+	@scripts/python dev
+	@scripts/packages run test
+	@.venv/bin/python -m pytest $(PYTEST)
+
+unit:
+	@scripts/python dev
+	@.venv/bin/python -m pytest -m "not interop" $(PYTEST)
+
+interop:
+	@scripts/python dev
+	@scripts/packages run test
+	@.venv/bin/python -m pytest -m interop $(PYTEST)
+
+lint:
+	@scripts/python dev
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+
+bench:
+	@scripts/python dev
+	@scripts/packages bench
+	@mkdir -p build
+	@.venv/bin/python bench/run.py $(ONLY)
+
+clean:
+	@rm -rf build .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis src/*.egg-info
+	@find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
