@@ -41,6 +41,9 @@ class TransactionUser(Protocol):
     def client_failed(self, client: ClientTransaction, status: int, reason: str, now: float) -> None:
         """No final response: 408 time-out, 503 transport error (RFC 3261 §8.1.3.1)."""
 
+    def timer_c(self, client: ClientTransaction, now: float) -> None:
+        """An INVITE has been ringing for too long: cancel it (RFC 3261 §16.8)."""
+
 
 def _rounded(delay: float) -> float:
     """`delay` rounded up to half a second: the timer queues live on few distinct delays."""
@@ -95,7 +98,7 @@ class TransactionLayer:
         elif method == b"ACK":
             if server.invite and server.state is State.ACCEPTED:
                 self._user.ack_received(request, flow, now)
-            elif server.advance(Event.ACK) and server.state is State.CONFIRMED:
+            elif server.state is State.COMPLETED and server.advance(Event.ACK):
                 self._linger(server, 0.0 if server.flow.transport != "udp" else T4, now)  # timer I
         elif method == server.method:
             self.counters["sip.request.retransmission"] += 1
@@ -123,8 +126,8 @@ class TransactionLayer:
         if not client.advance(event):
             return
         if status < 200:
-            if before is State.CALLING and client.reliable is False:
-                client.interval = 0.0  # timer A stops
+            if status > 100 and client.invite and not client.cancelled:
+                client.started = now  # timer C begins again (RFC 3261 §16.7 step 2)
             self._user.response_received(client, response, now)
             return
         if client.invite:
@@ -236,7 +239,7 @@ class TransactionLayer:
     def sent_on(self, token: int, flow: Flow, now: float) -> None:
         """A `SendTo` went out on `flow`; the transaction keeps to it."""
         client = self._tokens.pop(token, None)
-        if client is not None:
+        if client is not None and client.state is not State.TERMINATED:
             client.flow = flow
             self._watch(client)
 
@@ -298,11 +301,21 @@ class TransactionLayer:
                 client.interval = T2 if state is State.PROCEEDING else min(2 * client.interval, T2)
             self._timers.start(min(client.interval, _rounded(left)), now, client)
         elif state is State.PROCEEDING:
-            left = client.started + TIMER_C - now
-            if left <= 1e-6:
+            left = client.started + (TIMEOUT if client.cancelled else TIMER_C) - now
+            if left > 1e-6:
+                self._timers.start(10 * ceil(left / 10), now, client)  # some seconds late is fine, more queues are not
+            elif client.cancelled:
                 self._fail(client, 408, "no final response in time", now)
             else:
-                self._timers.start(_rounded(left), now, client)
+                self._user.timer_c(client, now)
+                self.cancelling(client, now)
+
+    def cancelling(self, client: ClientTransaction, now: float) -> None:
+        """A CANCEL for `client` goes out: it has 64*T1 to end with 487 (RFC 3261 §9.1)."""
+        if not client.cancelled:
+            client.cancelled = True
+            client.started = now
+            self._timers.start(TIMEOUT, now, client)
 
     def _server_timer(self, server: ServerTransaction, now: float) -> None:
         """Timers G and H: retransmit a non-2xx final response to an INVITE until the ACK comes."""
@@ -335,9 +348,12 @@ class TransactionLayer:
 
     def _fail(self, client: ClientTransaction, status: int, reason: str, now: float) -> None:
         event = Event.TIMEOUT if status == 408 else Event.TRANSPORT_ERROR
+        before = client.state
         if not client.advance(event):
             return
         self._drop_client(client)
+        if before is State.COMPLETED:
+            return  # only its ACK could not be sent
         self._user.client_failed(client, status, reason, now)
 
     def _drop_client(self, client: ClientTransaction) -> None:

@@ -180,10 +180,14 @@ class Proxy:
                 self._user.own_failed(client, status, reason, now)
             return
         self.counters[f"sip.branch.failed.{status}"] += 1
-        if client.invite and branch.ringing and not client.cancelled:
-            self._send_cancel(branch, now)  # timer C: RFC 3261 §16.8
         branch.final = build_response(branch.context.request, status, tag=self._tag())
         self._conclude(branch.context, now)
+
+    def timer_c(self, client: ClientTransaction, now: float) -> None:
+        branch = client.context
+        if isinstance(branch, Branch):
+            branch.cancel = True
+            self._send_cancel(branch, now)
 
     # -- for the user
 
@@ -295,9 +299,9 @@ class Proxy:
 
     def _send_cancel(self, branch: Branch, now: float) -> None:
         client = branch.client
-        if client is None or client.cancelled or not client.data or client.state is not State.PROCEEDING:
+        if client is None or client.cancelled or not client.invite or client.state is not State.PROCEEDING:
             return
-        client.cancelled = True
+        self.layer.cancelling(client, now)
         request = parse(client.data)
         assert isinstance(request, Request)
         target = client.flow or branch.target.where
