@@ -17,6 +17,7 @@ __all__ = [
     "Count",
     "Counters",
     "deployment_text",
+    "forget_state",
     "interfaces",
     "load_rules",
     "read_counters",
@@ -59,6 +60,16 @@ def load_rules(network: Network, resolution: Resolution, without_rows: frozenset
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(load, FILTERS))
+
+
+def forget_state(network: Network) -> None:
+    """Empty the connection tracking of every filter: no packet may pass on what an earlier rule let in."""
+
+    def forget(at: str) -> None:
+        network.run(at, ["conntrack", "-F"])
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(forget, FILTERS))
 
 
 @dataclass(slots=True)

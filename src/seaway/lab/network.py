@@ -23,7 +23,7 @@ from typing import IO, Any
 from seaway.lab.errors import LabError
 from seaway.lab.plan import Host, Plan, Variant, plan_for
 
-__all__ = ["FILES", "ROOT", "Network", "exists", "locked", "remove", "state_of"]
+__all__ = ["FILES", "ROOT", "Network", "exists", "locked", "programs", "remove", "state_of"]
 
 ROOT = Path("/run/seaway-lab")  # state and locks
 FILES = Path("/var/lib/seaway-lab")  # configurations, captures, logs, one directory per lab
@@ -227,3 +227,14 @@ class Network:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+
+def programs(network: Network) -> dict[str, list[str]]:
+    """What runs in each host: program names with process ids."""
+    found: dict[str, list[str]] = {}
+    for host in network.plan.hosts:
+        for pid in _pids_in([network.namespace(host.name)]):
+            with contextlib.suppress(OSError):
+                name = Path(f"/proc/{pid}/comm").read_text().strip()
+                found.setdefault(host.name, []).append(f"{name}[{pid}]")
+    return found

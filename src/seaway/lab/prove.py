@@ -17,7 +17,7 @@ from typing import Any
 from seaway.catalog.resolve import Resolution
 from seaway.lab.errors import LabError
 from seaway.lab.expectations import EXPECTED, Feature, roots
-from seaway.lab.firewall import Counters, load_rules, read_counters
+from seaway.lab.firewall import Counters, forget_state, load_rules, read_counters
 from seaway.lab.ledger import RowBook, balance, inward_openings, live_rows
 from seaway.lab.measure import Measured, measure
 from seaway.lab.network import Network
@@ -138,6 +138,9 @@ def _calls(stage: Stage, proof: Proof, say: Say) -> None:
             why or stage.pair.crash_report(),
         )
     _book(proof, counters, seen, resolution, network)
+    for row, peers in witness.at_core(resolution).peers.items():
+        if row in proof.books:
+            proof.books[row].peers |= peers
     say(f"  {len(proof.books)} rows carried packets, {len(proof.unexplained)} packets unexplained")
 
 
@@ -152,6 +155,9 @@ def _book(
     proof.dropped = {at: each.dropped for at, each in counters.items()}
     proof.unexplained += [f"{at}: {each}" for at, found in seen.items() for each in found.unexplained]
     proof.problems += balance(counters, seen)
+    proof.problems += [
+        f"{at}: more than one row for {each}" for at, s in seen.items() for each in s.ambiguous
+    ]
     core = frozenset({network.plan.host("core1").address, "core1"})
     for each in inward_openings(seen, resolution, core):
         proof.problems.append(f"opened from the DMZ to the inside: {each}")
@@ -223,6 +229,7 @@ def _without(stage: Stage, proof: Proof, row: str, say: Say) -> None:
         proof.problems.append(f"row {row} carried packets, but the proof has no expectation for it")
         return
     load_rules(network, stage.resolution, frozenset({row}))
+    forget_state(network)
     media = any(each.value.startswith("RTCP") for each in expected)
     with _running(stage, expected) as session:
         result = measure(network, session, expected, rtcp=media)

@@ -59,16 +59,12 @@ class CallReport:
     setup_ms: float = 0.0
     seconds: float = 0.0
     directions: list[Direction] = field(default_factory=list)
-    nodes: dict[str, Any] = field(default_factory=dict)  # node -> its record of the call (`status calls`)
+    nodes: dict[str, dict[str, Any]] = field(default_factory=dict)  # node -> its record of the ended call
 
     @property
     def good(self) -> bool:
-        return (
-            self.established
-            and self.ended
-            and len(self.directions) == 2
-            and all(d.good for d in self.directions)
-        )
+        """Answered, heard at both ends, and over at both ends."""
+        return self.established and len(self.directions) == 2 and not self.problem()
 
     def problem(self) -> str:
         """One line that says what is wrong; empty when nothing is."""
@@ -170,8 +166,7 @@ class Session:
         answered = time.monotonic()
         self._talk(report, near, far, talk, until_rtcp, (caller, callee))
         report.seconds = time.monotonic() - answered
-        for node in NODES:
-            report.nodes[node] = self._record(node)
+        sessions = {node: self._live(node) for node in NODES}
         (near if hang_up == "caller" else far).hang_up()
         closed = [
             phone.wait("CALL_CLOSED", since=mark, patience=2.0) is not None
@@ -181,6 +176,10 @@ class Session:
         if not report.ended:
             near.hang_up()
             far.hang_up()
+        for node, found in sessions.items():
+            record = self._ended(node, found) if found else None
+            if record is not None:
+                report.nodes[node] = record
         return report
 
     def _talk(
@@ -218,11 +217,27 @@ class Session:
                 )
             )
 
-    def _record(self, node: str) -> Any:
+    def _live(self, node: str) -> str | None:
+        """The node's session of the call under way."""
         try:
-            return self.pair.status(node, "calls")
-        except LabError as error:
-            return {"error": str(error)}
+            calls = self.pair.status(node, "calls")
+        except LabError:
+            return None
+        return str(calls[-1]["session"]) if calls else None
+
+    def _ended(self, node: str, session: str, patience: float = 1.0) -> dict[str, Any] | None:
+        """The node's record of an ended call, with what its relay counted."""
+        limit = time.monotonic() + patience
+        while True:
+            try:
+                found = [each for each in self.pair.status(node, "history") if each["session"] == session]
+            except LabError:
+                return None
+            if found and (found[0]["media"] or time.monotonic() > limit):
+                return found[0]
+            if time.monotonic() > limit:
+                return None
+            time.sleep(0.02)
 
     def close(self) -> None:
         for phone in self.phones.values():

@@ -22,6 +22,12 @@ __all__ = ["POINTS", "Seen", "Witness", "classify"]
 
 POINTS = (("inner", "internal"), ("inner", "dmz"), ("outer", "dmz"), ("outer", "internet"))
 
+_AT_CORE = ("core1", "eth0")  # who talks to the core inside; there no firewall stands between
+
+
+_OPTIONS = ("-p", "-n", "-U", "--immediate-mode", "-Z", "root", "-s", "128", "-B", "8192")
+_Key = tuple[str, int, str, int, str]
+
 
 @dataclass(slots=True)
 class Seen:
@@ -35,6 +41,7 @@ class Seen:
     )  # row id -> "a:port > b:port" without the client port
     unexplained: list[str] = field(default_factory=list)
     icmp: int = 0
+    ambiguous: list[str] = field(default_factory=list)  # packets that more than one row would accept
     own: int = 0  # sent by the firewall itself, not forwarded
     inward: list[tuple[str, Packet]] = field(
         default_factory=list
@@ -46,7 +53,9 @@ def classify(
 ) -> Seen:
     """Look up packets, each with the interface it left by. `own` are addresses of the firewall itself."""
     seen = Seen()
-    known: dict[tuple[str, int, str, int, str], tuple[str, str] | None] = {}
+    known: dict[_Key, tuple[str, str] | None] = {}
+    judged: set[_Key] = set()
+    singles = [Resolution((each,), resolution.deployment) for each in resolution.connections]
     for leaves, packet in packets:
         if packet.source in own:
             seen.own += 1
@@ -65,6 +74,11 @@ def classify(
             seen.unexplained.append(str(packet))
             continue
         row, way = found
+        if (key := _key(packet)) not in judged:
+            judged.add(key)
+            rows = _matching(packet, way, singles)
+            if len(rows) > 1:
+                seen.ambiguous.append(f"{packet} ({', '.join(rows)})")
         seen.rows[found] += 1
         if way == "forward":
             seen.peers.setdefault(row, set()).add(
@@ -75,18 +89,30 @@ def classify(
     return seen
 
 
-def _look_up(
-    packet: Packet,
-    resolution: Resolution,
-    known: dict[tuple[str, int, str, int, str], tuple[str, str] | None],
-) -> tuple[str, str] | None:
-    key = (
+def _key(packet: Packet) -> _Key:
+    return (
         packet.source, packet.source_port, packet.destination, packet.destination_port, packet.transport,
     )  # fmt: skip
+
+
+def _look_up(
+    packet: Packet, resolution: Resolution, known: dict[_Key, tuple[str, str] | None]
+) -> tuple[str, str] | None:
+    key = _key(packet)
     if key not in known:
         found = resolution.explain(*key)
         known[key] = None if found is None else (found[0].row.id, found[1])
     return known[key]
+
+
+def _matching(packet: Packet, way: str, singles: list[Resolution]) -> list[str]:
+    """Every row that accepts this packet this way round, not only the first one."""
+    rows = {
+        found[0].row.id
+        for each in singles
+        if (found := each.explain(*_key(packet))) is not None and found[1] == way
+    }
+    return sorted(rows)
 
 
 class Witness:
@@ -103,17 +129,15 @@ class Witness:
 
     def start(self, patience: float = 4.0) -> None:
         """Start all captures and wait until they listen. Raises LabError."""
-        for host, interface in POINTS:
+        for host, interface in (*POINTS, _AT_CORE):
             path, log = self._path(host, interface), self._dir / f"{host}-{interface}.log"
             path.unlink(missing_ok=True)
             log.unlink(missing_ok=True)
-            command = [
-                "tcpdump", "-i", interface, "-Q", "out", "-p", "-n", "-U", "--immediate-mode", "-Z", "root",
-                "-s", "128", "-B", "8192", "-w", str(path), "ip or ip6",
-            ]  # fmt: skip
+            command = ["tcpdump", "-i", interface, *(("-Q", "out") if host != _AT_CORE[0] else ()), *_OPTIONS]
+            command += ["-w", str(path), "ip or ip6"]
             self._running.append(self._network.start(host, command, log))
         limit = time.monotonic() + patience
-        for (host, interface), process in zip(POINTS, self._running, strict=True):
+        for (host, interface), process in zip((*POINTS, _AT_CORE), self._running, strict=True):
             log = self._dir / f"{host}-{interface}.log"
             while "listening on" not in log.read_text(errors="replace"):
                 if process.poll() is not None or time.monotonic() > limit:
@@ -145,3 +169,8 @@ class Witness:
             own = frozenset(nic.address.split("/")[0] for nic in nics if nic.address)
             result[firewall] = classify(packets, resolution, own)
         return result
+
+    def at_core(self, resolution: Resolution) -> Seen:
+        """What the core's own interface saw in both directions, also what its host firewall then dropped."""
+        path = self._path(*_AT_CORE)
+        return classify(((_AT_CORE[1], packet) for packet in packets_of(path)), resolution)

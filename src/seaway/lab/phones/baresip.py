@@ -143,6 +143,13 @@ class Baresip:
             "audio_codecs=PCMA/8000/1"
         )
 
+    def write_interactive(self) -> None:
+        """Make the directory one for a person: account in place, commands typed at the terminal."""
+        path = self.dir / "config"
+        kept = [line for line in path.read_text().splitlines() if "ctrl_tcp" not in line]
+        path.write_text("\n".join(["module stdio.so", *kept]) + "\n")
+        (self.dir / "accounts").write_text(self._account_line() + "\n")
+
     def launch(self, patience: float = 5.0) -> None:
         """Start the process and connect to its control port. Raises LabError."""
         self._process = self._start(["baresip", "-f", str(self.dir), "-v"], self.dir / "log")
