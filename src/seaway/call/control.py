@@ -211,6 +211,7 @@ class Control:
     def _start(self, context: Context, zone: Zone, now: float) -> None:
         """A request that begins something: look for its target and send it there."""
         request = context.request
+        context.admitted = True
         alias = self._paths.alias(request.uri)
         if alias is None:
             self._refuse(context, Refusal(404, "the Request-URI has no user"), now)
@@ -228,6 +229,7 @@ class Control:
 
     def _in_dialog(self, context: Context, token: bytes, now: float) -> None:
         """A request that carries our route token: its dialog was admitted before (RFC 3261 §16.4)."""
+        context.admitted = True
         target = self._paths.follow(context.request, token, now)
         if target is None:
             self._refuse(context, Refusal(480, "the connection to the other side is gone"), now)
@@ -287,6 +289,7 @@ class Control:
             if isinstance(who, Refusal):
                 self._refuse(context, who, now)
                 return
+        context.admitted = True
         aor = address_of_record(uri_of(request.require(b"to")))
         if aor is None or aor.rpartition(b"@")[2] not in self._domains:
             self._refuse(context, Refusal(404, "To is not in one of our domains"), now)

@@ -162,11 +162,11 @@ class TransactionLayer:
                 self._outputs.append(Send(known.flow, known.last))
             return
         invite = self._servers.get(key)
-        cancel = self._servers[cancel_key] = ServerTransaction(cancel_key, request, reply, now)
-        if invite is None or not invite.invite:
-            self.respond(cancel, build_response(request, 481).serialise(), 481, now)
+        if invite is None or not invite.invite:  # nothing is kept for a stray one
+            self._outputs.append(Send(reply, build_response(request, 481, tag=b"cancel").serialise()))
             return
-        self.respond(cancel, build_response(request, 200).serialise(), 200, now)
+        cancel = self._servers[cancel_key] = ServerTransaction(cancel_key, request, reply, now)
+        self.respond(cancel, build_response(request, 200, tag=b"cancel").serialise(), 200, now)
         if invite.state is State.PROCEEDING:
             self._user.cancel_received(invite, request, now)
 
@@ -199,6 +199,19 @@ class TransactionLayer:
             else:
                 server.interval = T1
                 self._timers.start(T1, now, server)  # timer G
+
+    def respond_once(self, server: ServerTransaction, data: bytes) -> None:
+        """Send a final response and keep nothing: for a peer that has not proved itself, who could make us repeat it
+        to a forged address (RFC 3261 §8.2.7). Its retransmission is a new request, its ACK a stray one."""
+        if server.request is not None:
+            self.forget(server)
+            self._outputs.append(Send(server.flow, data))
+
+    def forget(self, server: ServerTransaction) -> None:
+        """End a transaction without an answer."""
+        server.request = server.context = None
+        server.state = State.TERMINATED
+        self._servers.pop(server.key, None)
 
     def send_request(
         self, key: bytes, method: bytes, data: bytes, target: Flow | Hop, context: Any, now: float

@@ -20,11 +20,14 @@ from seaway.core.sip.sides import Sides
 from seaway.core.sip.states import State
 from seaway.core.sip.tokens import RouteTokens
 from seaway.core.sip.topvia import MAGIC, pop_via
+from seaway.wire.errors import WireError
+from seaway.wire.sip.errors import SipError
 from seaway.wire.sip.message import Request, Response, parse
 
 __all__ = ["Branch", "Context", "Proxy", "ProxyUser", "Target"]
 
 _DIALOG_METHODS = frozenset((b"INVITE", b"SUBSCRIBE", b"REFER", b"NOTIFY"))
+_AMPLIFICATION = 3  # octets sent for each octet received, to somebody unknown over UDP
 _PREFERRED_4XX = (401, 407, 415, 420, 484)  # RFC 3261 §16.7 step 6: they can be acted upon
 
 
@@ -55,10 +58,23 @@ class Context:
     """The response context of one request (RFC 3261 §16.2).
 
     `request` has our own Route values removed and Max-Forwards decremented. `token` is the payload of the route token
-    it came with: not `None` means that the request belongs to a dialog that passed here before.
+    it came with: not `None` means that the request belongs to a dialog that passed here before. `admitted` is set by
+    the user once it knows who asks: what is rejected before leaves no state.
     """
 
-    __slots__ = ("branches", "call", "call_id", "cancelled", "flow", "payload", "request", "server", "token", "zone")
+    __slots__ = (
+        "admitted",
+        "branches",
+        "call",
+        "call_id",
+        "cancelled",
+        "flow",
+        "payload",
+        "request",
+        "server",
+        "token",
+        "zone",
+    )
 
     def __init__(self, server: ServerTransaction, request: Request, flow: Flow, call_id: bytes) -> None:
         self.server = server
@@ -66,6 +82,7 @@ class Context:
         self.flow = flow
         self.call_id = call_id
         self.token: bytes | None = None
+        self.admitted = False
         self.payload = b"n"  # route token payload towards where the request came from; set by the user
         self.zone: Any = None  # the user's
         self.call: Any = None  # the user's
@@ -121,10 +138,15 @@ class Proxy:
     def request_received(self, server: ServerTransaction, request: Request, flow: Flow, now: float) -> None:
         context = Context(server, request, flow, request.require(b"call-id"))
         server.context = context
-        if max_forwards(request) < 0:
+        try:
+            left = max_forwards(request)
+            context.token = self.take_route(request, context.call_id)
+        except WireError as error:
+            self.reject(context, error.status if isinstance(error, SipError) else 400, now)
+            return
+        if left < 0:
             self.reject(context, 483, now)
             return
-        context.token = self.take_route(request, context.call_id)
         if self._loops(request):
             self.reject(context, 482, now)
             return
@@ -162,13 +184,18 @@ class Proxy:
                 self._send_cancel(branch, now)
             if status == 100:
                 return
-        pop_via(response)
-        if b"via" not in response.names:
-            self.counters["sip.response.not_ours"] += 1
-            return
-        if status < 300:
-            if self._user.response(branch, response, now):
-                self.pass_on(branch, response, now)
+        try:
+            pop_via(response)
+            if b"via" not in response.names:
+                raise SipError("a response has no Via but ours", section="RFC 3261 §16.7 step 3")
+            if status < 300:
+                if self._user.response(branch, response, now):
+                    self.pass_on(branch, response, now)
+                return
+        except WireError:
+            self.counters["sip.response.unusable"] += 1
+            if status >= 200:
+                self.fail(branch, 502, now)
             return
         branch.final = response
         self._conclude(branch.context, now)
@@ -180,8 +207,7 @@ class Proxy:
                 self._user.own_failed(client, status, reason, now)
             return
         self.counters[f"sip.branch.failed.{status}"] += 1
-        branch.final = build_response(branch.context.request, status, tag=self._tag())
-        self._conclude(branch.context, now)
+        self.fail(branch, status, now)
 
     def timer_c(self, client: ClientTransaction, now: float) -> None:
         branch = client.context
@@ -206,7 +232,10 @@ class Proxy:
     def forward_ack(self, request: Request, target: Target) -> None:
         """Send an ACK for a 2xx on, stateless (RFC 3261 §16.11)."""
         via = self._sides.via(target.where) + self._branch_id(request)
-        lines = [b"ACK %b SIP/2.0" % target.uri, via, *request.lines, b"", request.body]
+        lines = [b"ACK %b SIP/2.0" % target.uri, via, *request.lines]
+        if target.where.transport != "udp" and b"content-length" not in request.names:
+            lines.append(b"Content-Length: %d" % len(request.body))
+        lines += (b"", request.body)
         self.layer.send_stateless(b"\r\n".join(lines), target.where)
 
     def trying(self, context: Context, now: float) -> None:
@@ -222,23 +251,37 @@ class Proxy:
         headers: tuple[tuple[bytes, bytes], ...] = (),
         reason: str | None = None,
     ) -> None:
-        """Answer the request ourselves."""
-        response = build_response(context.request, status, tag=self._tag(), headers=headers, reason=reason)
-        self.layer.respond(context.server, response.serialise(), status, now)
-        if status >= 200:
-            self._user.finished(context, status, now)
+        """Answer the request ourselves, with a final response; ignored when there was one."""
+        server = context.server
+        if server.request is None:
+            return
+        data = build_response(context.request, status, tag=self._tag(), headers=headers, reason=reason).serialise()
+        if context.admitted:
+            self.layer.respond(server, data, status, now)
+        elif server.flow.transport == "udp" and len(data) > _AMPLIFICATION * len(context.request.serialise()):
+            self.counters["sip.response.too_large"] += 1  # the source may be forged: no amplifier
+            self.layer.forget(server)
+        else:
+            self.layer.respond_once(server, data)
+        self._user.finished(context, status, now)
 
     def pass_on(self, branch: Branch, response: Response, now: float) -> None:
         """Send a response (our Via removed) upstream."""
         context = branch.context
         status = response.status
-        self.layer.respond(context.server, response.serialise(), status, now)
+        self._respond(context, response, now)
         if 200 <= status < 300:
             if branch.final is None:
                 branch.final = response
                 self._user.finished(context, status, now)
             if len(context.branches) > 1:
                 self.cancel_branches(context, now)
+
+    def fail(self, branch: Branch, status: int, now: float) -> None:
+        """The final response of `branch` cannot be used: it counts as `status` of our own."""
+        if branch.final is None:
+            branch.final = build_response(branch.context.request, status, tag=self._tag())
+            self._conclude(branch.context, now)
 
     def cancel_branches(self, context: Context, now: float) -> None:
         """CANCEL every branch without a final response."""
@@ -277,6 +320,8 @@ class Proxy:
                 lines.append(outbound % self._tokens.make(target.payload, call_id))
                 lines.append(inbound % self._tokens.make(context.payload, call_id))
         lines += request.lines
+        if target.where.transport != "udp" and b"content-length" not in request.names:
+            lines.append(b"Content-Length: %d" % len(request.body))  # a stream needs it (RFC 3261 §16.6 step 9)
         lines += (b"", request.body)
         return b"\r\n".join(lines)
 
@@ -309,11 +354,10 @@ class Proxy:
 
     def _conclude(self, context: Context, now: float) -> None:
         """RFC 3261 §16.7 steps 5 and 6: when all branches are final, send the best response."""
-        if context.server.state is State.ACCEPTED:
+        if context.server.request is None:  # a 2xx has gone already
             return
         finals = [branch for branch in context.branches if branch.final is not None]
-        last = finals[-1].final if finals else None
-        if last is not None and last.status >= 600:
+        if any(branch.final is not None and branch.final.status >= 600 for branch in finals):
             self.cancel_branches(context, now)
         if len(finals) < len(context.branches):
             return
@@ -321,8 +365,14 @@ class Proxy:
         response = best.final
         assert response is not None
         self._user.response(best, response, now)
-        self.layer.respond(context.server, response.serialise(), response.status, now)
+        self._respond(context, response, now)
         self._user.finished(context, response.status, now)
+
+    def _respond(self, context: Context, response: Response, now: float) -> None:
+        server = context.server
+        if server.flow.transport != "udp" and b"content-length" not in response.names:
+            response.set_body(response.body)  # a stream needs it (RFC 3261 §16.6 step 9)
+        self.layer.respond(server, response.serialise(), response.status, now)
 
     def _tag(self) -> bytes:
         self._counter += 1
