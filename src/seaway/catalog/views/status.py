@@ -44,7 +44,8 @@ def render_status(catalog: Catalog, proof: Mapping[str, Any]) -> str:
     lines = [
         _HEAD,
         f"Of {len(catalog.rows)} rows of the guide: {counts['live']} live, {counts['mapped']} mapped, "
-        f"{counts['remark']} remarks. Of {len(catalog.own)} rows of our own: {own['live']} live, {own['mapped']} mapped.\n",
+        f"{counts['remark']} remarks. "
+        f"Of {len(catalog.own)} rows of our own: {own['live']} live, {own['mapped']} mapped.\n",
         f"Proof: verdict **{proof.get('verdict', 'none')}**, {len(proof.get('unexplained', ()))} unexplained flows.\n",
     ]
     table = ""
