@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from seaway.call.config import ControlConfig
@@ -56,6 +57,7 @@ class Anchor:
         self._outputs = outputs
         self._random = random
         self._ready = False
+        self._public = {each.address[0]: each.advertised[0] for each in config.listeners}
         self._calls: dict[tuple[bytes, bytes], Call] = {}
         self._sessions: dict[str, Call] = {}
         self._held: dict[int, _Held] = {}
@@ -260,7 +262,7 @@ class Anchor:
             remote = read_remote(held.sdp)
             count = len(held.sdp.media)
             towards = [each.b if side == "a" else each.a for each in call.streams[:count]]
-            body = write_local(held.sdp, towards)
+            body = write_local(held.sdp, [self._as_seen(each) for each in towards])
         except WireError as error:
             held.refuse(488, f"SDP: {error}")
             return
@@ -281,6 +283,13 @@ class Anchor:
                 )
         held.message.set_body(body)
         held.proceed()
+
+    def _as_seen(self, leg: media.LegAddress) -> media.LegAddress:
+        """The relay's addresses as the other side reaches them: static NAT maps hosts, never ports."""
+        (rtp, rtp_port), (rtcp, rtcp_port) = leg.rtp, leg.rtcp
+        return replace(
+            leg, rtp=(self._public.get(rtp, rtp), rtp_port), rtcp=(self._public.get(rtcp, rtcp), rtcp_port)
+        )
 
     def _leg(self, zone: Zone, nic: str) -> media.LegRequest:
         """The kind of leg towards `zone`, and the catalog rows of its two sockets."""
