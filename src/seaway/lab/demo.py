@@ -26,18 +26,18 @@ from seaway.lab.stage import Stage
 __all__ = ["run"]
 
 
-def run(name: str, variant: Variant, *, once: bool, console: Console | None = None) -> None:
+def run(name: str, variant: Variant, *, once: bool, loopback: bool = False, console: Console | None = None) -> None:
     """The demo. Returns when everything worked (`once`) or after Ctrl-C. Raises LabError with the reason."""
     out = console or Console()
     begin = time.monotonic()
     with contextlib.ExitStack() as stack:
-        if os.geteuid() == 0:
+        if os.geteuid() == 0 and not loopback:
             out.print(f"[bold]lab[/] {variant}: hosts, two firewalls with default deny, name servers")
             stage = stack.enter_context(Stage.in_namespaces(name, variant))
         else:
             out.print(
-                "not root: pair and phones run on loopback addresses, [yellow]without firewalls[/]; "
-                "run as root for the whole lab"
+                f"{'loopback' if loopback else 'not root'}: pair and phones run on loopback addresses, "
+                "[yellow]without firewalls[/]; run as root for the whole lab"
             )
             stage = stack.enter_context(Stage.on_loopback())
         stack.callback(stage.pair.stop)

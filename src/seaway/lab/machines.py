@@ -62,6 +62,8 @@ class Loopback:
             else None
         )
         self._dir = Path(self._temporary.name) if self._temporary else directory or Path()
+        if os.geteuid() == 0:
+            self._dir.chmod(0o711)  # the nodes give root up and still have to reach their files
         self._running: list[subprocess.Popen[bytes]] = []
 
     @property

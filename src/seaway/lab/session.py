@@ -116,7 +116,7 @@ class Session:
             dns=self.site.dns if outside else None,
             control=14440 + index if loop else 4444,
             rtp_ports=f"{20000 + 2000 * index}-{21998 + 2000 * index}" if loop else "10000-19999",
-            interface="lo" if loop else None,
+            interface="127.0.0.1" if loop else None,
         )
         self.phones[user.name] = made
         return made
