@@ -80,9 +80,7 @@ class Server:
             self._respond(STATUS[event])
         elif event is Event.ACK:
             self.bench.receive(request("ACK"), PLACE)
-        elif event is Event.TIMEOUT:
-            self.bench.run(32)
-        elif event is Event.LINGER:
+        elif event is Event.TIMEOUT or event is Event.LINGER:
             self.bench.run(32)
 
 
