@@ -387,7 +387,8 @@ def _place(flow: Flow) -> str:
 def _sides(config: ControlConfig) -> Sides:
     advertised: dict[tuple[TransportName, str], Address] = {}
     own: set[bytes] = set()
-    for listener in config.listeners:
+    # The traversal port last: with one NIC it shares the NIC with 5061, and phones outside cannot reach it.
+    for listener in sorted(config.listeners, key=lambda each: each.zone is not None):
         advertised.setdefault((listener.transport, listener.nic), listener.advertised)
         for address in (listener.address, listener.advertised):
             own |= {host_port(address), host_port((address[0], 5060)), address[0].encode()}
