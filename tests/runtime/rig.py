@@ -95,7 +95,8 @@ def message(number: int = 1, body: bytes = b"", method: bytes = b"OPTIONS") -> b
 class EchoCore:
     """Sends every message back on its flow; raises on what carries `boom`. Remembers what it was told."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, echo: bool = True) -> None:
+        self._echo = echo
         self.outputs: deque[Any] = deque()
         self.received: list[tuple[bytes, Flow]] = []
         self.opened: list[Flow] = []
@@ -113,7 +114,8 @@ class EchoCore:
         if b"boom" in data:
             raise RuntimeError("planted defect")
         self.received.append((data, flow))
-        self.outputs.append(Send(flow, data))
+        if self._echo:
+            self.outputs.append(Send(flow, data))
 
     def flow_opened(self, flow: Flow, now: float) -> None:
         self.opened.append(flow)

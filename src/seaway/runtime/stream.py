@@ -114,9 +114,9 @@ class StreamConnection(asyncio.Protocol):
                 driver.tell(driver.core.pong, flow, now)
         if items or not self._framer.pending:
             self.waits_since = now
-        if error is not None:
-            self._unreadable(error, flow)
         driver.settle(now)
+        if error is not None:  # after the answers to what came before it
+            self._unreadable(error, flow)
 
     def pause_writing(self) -> None:
         # A peer that does not read its answers gets no more of its requests read.

@@ -1,0 +1,98 @@
+"""SIP over UDP on real sockets: the same flow for the same peer, bounded memory, guarded destinations."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from seaway.call.config import Listener
+from seaway.catalog.model import Transport
+from seaway.observe.counters import Counters
+from seaway.runtime.driver import Driver
+from seaway.runtime.sockets import Sockets
+from seaway.runtime.udp import UdpListener
+from tests.runtime.rig import CORE, INSIDE, OUTSIDE, EchoCore, message, resolution, run, until
+
+SIP = Listener("udp", (CORE, 5060), (CORE, 5060), "inner", "Y01-01")
+
+
+@contextmanager
+def rig(flows: int = 100) -> Iterator[tuple[EchoCore, Driver, UdpListener]]:
+    core = EchoCore()
+    driver = Driver(core, Counters())
+    sockets = Sockets(resolution(), "core1")
+
+    def permitted(remote: tuple[str, int]) -> None:
+        sockets.choose(("T11-02", "Y01-01"), Transport.UDP, remote, "inner")
+
+    listener = UdpListener(sockets.udp(("Y01-01", "T11-02"), "inner", 5060), SIP, driver, permitted, flows=flows)
+    try:
+        yield core, driver, listener
+    finally:
+        listener.close()
+
+
+def peer() -> socket.socket:
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    made.bind((INSIDE, 0))
+    made.settimeout(5)
+    return made
+
+
+def test_a_peer_keeps_its_flow_and_gets_its_answers() -> None:
+    async def main() -> None:
+        with rig() as (core, _, _), peer() as one, peer() as other:
+            for number in range(200):  # more than one burst
+                one.sendto(message(number), (CORE, 5060))
+            other.sendto(message(1000), (CORE, 5060))
+            await until(lambda: len(core.received) == 201)
+            flows = {flow for _, flow in core.received}
+            assert len(flows) == 2
+            assert {flow.remote for flow in flows} == {one.getsockname(), other.getsockname()}
+            assert all((flow.local, flow.row, flow.transport) == ((CORE, 5060), "Y01-01", "udp") for flow in flows)
+            assert one.recv(65535) == message(0) and other.recv(65535) == message(1000)
+
+    run(main)
+
+
+def test_flows_are_bounded_and_the_busy_ones_stay() -> None:
+    async def main() -> None:
+        with rig(flows=10) as (_, _, listener):
+            busy = listener.flow((INSIDE, 2000))
+            for port in range(3000, 3100):
+                listener.flow((INSIDE, port))
+                assert listener.flow((INSIDE, 2000)) is busy
+                assert len(listener) <= 20
+
+    run(main)
+
+
+def test_a_destination_that_no_row_covers_is_never_written_to() -> None:
+    async def main() -> None:
+        with rig() as (_, driver, listener):
+            for remote in (("224.0.1.75", 5060), (CORE, 5060), (OUTSIDE, 5060), (INSIDE, 80)):
+                listener.send(b"x", remote)
+                listener.send(b"x", remote)
+                assert not listener.may(*remote)
+            assert driver.counters.get("sip.udp.refused") == 4  # asked once for each
+
+    run(main)
+
+
+def test_writing_first_to_a_peer_of_the_row() -> None:
+    async def main() -> None:
+        with rig() as (_, _, listener), peer() as one:
+            listener.send(b"hello", one.getsockname())
+            assert one.recv(100) == b"hello"
+
+    run(main)
+
+
+def test_an_oversized_datagram_is_counted_not_raised() -> None:
+    async def main() -> None:
+        with rig() as (_, driver, listener), peer() as one:
+            listener.send(b"x" * 70_000, one.getsockname())
+            assert driver.counters.get("sip.udp.unsent") == 1
+
+    run(main)
