@@ -228,8 +228,15 @@ def load_node_config(path: str | Path) -> tuple[NodeConfig, Deployment]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise ConfigError("file", str(path), f"cannot be read ({reason})", "name a readable TOML file") from None
+        raise ConfigError(
+            "file", None, f"cannot be read ({reason})", "name a readable TOML file", origin=str(path)
+        ) from None
     config = parse_node_config(text, path)
+    if not config.deployment_path.is_file():
+        reason = f"there is no file {config.deployment_path}"
+        raise ConfigError(
+            "deployment", None, reason, "name the deployment file, from the folder of this one", origin=str(path)
+        )
     deployment = load_deployment(config.deployment_path)
     names = [each.name for each in deployment.nodes]
     if config.node not in names:
