@@ -65,7 +65,7 @@ def node(net: Network, core: Control, names: tuple[str, ...] = (), name: str | N
 
 
 class FakeRelay:
-    """Answers media commands as the relay does, after `delay` seconds. `fail` answers with Failed, `mute` not at all."""
+    """Answers media commands as the relay does, after `delay` seconds; `fail`: with Failed, `mute`: not at all."""
 
     def __init__(self, inner: str, outer: str | None = None, delay: float = 0.02) -> None:
         self.addresses = {"inner": inner, "outer": outer or inner}

@@ -124,8 +124,8 @@ class Phone:
         lines = [f"Contact: <{self.contact_uri}>", f"Expires: {expires}"]
         before = len(self.registered)
         self._ask(
-            "REGISTER", f"sip:{self.domain}", f"<{self.uri}>;tag=r", f"<{self.uri}>", f"reg-{self.user}", self._reg, lines,
-            b"", lambda response: self.registered.append((response.status if response else 0, response)),
+            "REGISTER", f"sip:{self.domain}", f"<{self.uri}>;tag=r", f"<{self.uri}>", f"reg-{self.user}", self._reg,
+            lines, b"", lambda response: self.registered.append((response.status if response else 0, response)),
         )  # fmt: skip
         if run:
             self.net.run(2)

@@ -28,18 +28,21 @@ __all__ = ["Anchor"]
 
 Proceed = Callable[[], None]
 Refuse = Callable[[int, str], None]
+_PATIENCE = 5.0  # seconds that a message waits for the relay
+_MAX_HELD = 32  # messages of one call that wait for the relay; more are repetitions
 _HISTORY = 200  # ended calls that `seaway status history` shows
 
 
 class _Held:
     """A message that waits for the relay."""
 
-    __slots__ = ("call", "message", "proceed", "refuse", "sdp", "side", "source")
+    __slots__ = ("call", "message", "proceed", "refuse", "sdp", "side", "since", "source")
 
     def __init__(
         self, call: Call, message: Message, sdp: Session, side: media.LegName, source: str | None, proceed: Proceed,
-        refuse: Refuse,
+        refuse: Refuse, since: float,
     ) -> None:  # fmt: skip
+        self.since = since
         self.call = call
         self.message = message
         self.sdp = sdp
@@ -60,7 +63,7 @@ class Anchor:
         self._public = {each.address[0]: each.advertised[0] for each in config.listeners}
         self._calls: dict[tuple[bytes, bytes], Call] = {}
         self._sessions: dict[str, Call] = {}
-        self._held: dict[int, _Held] = {}
+        self._held: dict[int, list[_Held]] = {}  # by number of the command: in order, all of one call
         self._closing: dict[int, Call] = {}
         self._history: deque[Call] = deque(maxlen=_HISTORY)
         self._request = 0
@@ -75,8 +78,11 @@ class Anchor:
     def relay_lost(self, now: float) -> None:
         """Without the relay no media: what waits for it is refused, its sessions are gone."""
         self._ready = False
-        held, self._held = list(self._held.values()), {}
+        held = [each for waiting in self._held.values() for each in waiting]
+        self._held.clear()
+        self._closing.clear()
         for each in held:
+            each.call.waiting = 0
             each.refuse(503, "the media relay does not answer")
         for call in list(self._sessions.values()):
             self._end(call, "the media relay was lost", now, tell_relay=False)
@@ -84,16 +90,12 @@ class Anchor:
     def relay_message(self, message: media.Reply | media.Event, now: float) -> None:
         """Replies and events."""
         if isinstance(message, media.Opened):
-            held = self._held.pop(message.request, None)
-            if held is not None:
-                held.call.streams.extend(message.streams)
-                self._finish(held)
-            else:
-                self._command(media.Close(self._number(), message.session))
+            self._opened(message, now)
         elif isinstance(message, media.Failed):
-            held = self._held.pop(message.request, None)
+            self._closing.pop(message.request, None)
             self._log("media.failed", "warning", what=message.what, reason=message.reason)
-            if held is not None:
+            for held in self._held.pop(message.request, ()):
+                held.call.waiting = 0
                 held.refuse(503, f"no media: {message.reason}")
         elif isinstance(message, media.Closed):
             call = self._closing.pop(message.request, None)
@@ -106,6 +108,32 @@ class Anchor:
             call = self._sessions.get(message.session)
             if call is not None and message.seconds >= self._config.media_idle:
                 self._end(call, f"no media for {message.seconds:.0f} s", now)
+
+    def _opened(self, message: media.Opened, now: float) -> None:
+        """Ports are there: release what waited for them."""
+        waiting = self._held.pop(message.request, None)
+        if waiting is None:  # too late for what asked
+            known = self._sessions.get(message.session)
+            if known is not None:
+                known.streams.extend(message.streams)
+            else:
+                self._command(media.Close(self._number(), message.session))
+            return
+        call = waiting[0].call
+        call.waiting = 0
+        call.streams.extend(message.streams)
+        if call.ended is not None and not call.closed:
+            self._close(call)
+        for held in waiting:
+            self._ports(held)
+
+    def sweep(self, now: float) -> None:
+        """Refuse what has waited for the relay for too long; call it every few seconds."""
+        late = [number for number, waiting in self._held.items() if now - waiting[0].since > _PATIENCE]
+        for number in late:
+            for held in self._held.pop(number):
+                held.call.waiting = 0
+                held.refuse(503, f"the media relay has not answered for {_PATIENCE:.0f} s")
 
     def _adopt(self, info: media.SessionInfo, now: float) -> None:
         """A session that lives in the relay and not here: a call from before our restart."""
@@ -165,7 +193,7 @@ class Anchor:
             proceed()
             return
         side = call.side_of(tag_of(context.request.require(b"from")) or b"")
-        self._carry(call, context.request, side, context.flow, proceed, refuse)
+        self._carry(call, context.request, side, context.flow, proceed, refuse, now)
 
     def carry_ack(self, request: Request, flow: Flow, proceed: Proceed, now: float) -> None:
         """The same for an ACK, which nobody answers."""
@@ -174,13 +202,15 @@ class Anchor:
             proceed()
             return
         side = call.side_of(tag_of(request.require(b"from")) or b"")
-        self._carry(call, request, side, flow, proceed, self._drop)
+        self._carry(call, request, side, flow, proceed, self._drop, now)
 
-    def carry_response(self, branch: Branch, response: Response, proceed: Proceed, now: float) -> bool:
-        """The same for a response. False: it is held, or was dropped."""
+    def carry_response(self, branch: Branch, response: Response, proceed: Proceed, refuse: Refuse, now: float) -> bool:
+        """The same for a response. False: it is held, or was dropped; `refuse` is for what the caller waits for."""
         if response.status >= 300:
             return True
         call: Call = branch.context.call
+        if response.status >= 200 and branch.context.token is None and call.callee_tag is None:
+            call.callee_tag = tag_of(response.require(b"to"))
         side: media.LegName = "b" if call.side_of(tag_of(response.require(b"from")) or b"") == "a" else "a"
         flow = branch.client.flow if branch.client is not None else None
         done: list[bool] = []
@@ -193,7 +223,12 @@ class Anchor:
             else:
                 done.append(True)
 
-        self._carry(call, response, side, flow, on_ready, self._drop)
+        def on_refusal(status: int, why: str) -> None:
+            self._drop(status, why)
+            if response.status >= 200:
+                refuse(status, why)
+
+        self._carry(call, response, side, flow, on_ready, on_refusal, now)
         waiting[0] = True
         return bool(done)
 
@@ -206,10 +241,15 @@ class Anchor:
                 call.state = "answered"
                 call.answered = now
                 self._log("call.answered", **self._facts(call))
+                if not call.streams and not call.waiting:
+                    self._end(call, "answered without media", now)
             else:
                 self._end(call, f"refused with {status}", now)
         elif method == b"BYE" and status not in (401, 407):
-            side = call.side_of(tag_of(context.request.require(b"from")) or b"")
+            tags = [tag_of(context.request.require(name)) or b"" for name in (b"from", b"to")]
+            if call.callee_tag is not None and call.callee_tag not in tags:
+                return  # the dialog of another fork, which the caller does not want (RFC 3261 §13.2.2.4)
+            side = call.side_of(tags[0])
             self._end(call, f"hung up by the {'caller' if side == 'a' else 'callee'}", now)
 
     def snapshot(self, kind: str, now: float) -> list[dict[str, object]]:
@@ -220,7 +260,14 @@ class Anchor:
     # -- inside
 
     def _carry(
-        self, call: Call, message: Message, side: media.LegName, flow: Flow | None, proceed: Proceed, refuse: Refuse
+        self,
+        call: Call,
+        message: Message,
+        side: media.LegName,
+        flow: Flow | None,
+        proceed: Proceed,
+        refuse: Refuse,
+        now: float,
     ) -> None:
         content = message.get(b"content-type")
         if not message.body or content is None or content.partition(b";")[0].strip().lower() != b"application/sdp":
@@ -232,20 +279,28 @@ class Anchor:
             zone = call.ingress if side == "a" else call.egress
             if source is None and flow is not None and flow.zone is None and zone in ("default", "local"):
                 source = flow.remote[0]
-            held = _Held(call, message, sdp, side, source, proceed, refuse)
-            missing = len(sdp.media) - len(call.streams)
-            if missing <= 0:
-                self._finish(held)
-                return
         except SdpError as error:
             refuse(error.status, f"SDP: {error}")
             return
-        if not self._ready:
-            refuse(503, "the media relay does not answer")
+        self._ports(_Held(call, message, sdp, side, source, proceed, refuse, now))
+
+    def _ports(self, held: _Held) -> None:
+        """Go on when there is a stream for each media description, else ask for more; one question at a time."""
+        call = held.call
+        missing = len(held.sdp.media) - len(call.streams)
+        if missing <= 0 or call.ended is not None:
+            self._finish(held)
             return
-        number = self._number()
+        if call.waiting:
+            if len(self._held[call.waiting]) < _MAX_HELD:
+                self._held[call.waiting].append(held)
+            return
+        if not self._ready:
+            held.refuse(503, "the media relay does not answer")
+            return
+        number = call.waiting = self._number()
         streams = tuple(media.StreamRequest(*call.legs) for _ in range(missing))
-        self._held[number] = held
+        self._held[number] = [held]
         if call.streams:
             self._command(media.AddStreams(number, call.session, streams))
         else:
@@ -255,13 +310,12 @@ class Anchor:
         """The ports are there: tell the relay about the sender, rewrite, go on."""
         call, side = held.call, held.side
         if call.ended is not None:
-            self._command(media.Close(self._number(), call.session))
             held.refuse(487, "the call ended meanwhile")
             return
         try:
             remote = read_remote(held.sdp)
             count = len(held.sdp.media)
-            towards = [each.b if side == "a" else each.a for each in call.streams[:count]]
+            towards = [self._seen(each.b if side == "a" else each.a) for each in call.streams[:count]]
             body = write_local(held.sdp, [self._as_seen(each) for each in towards])
         except WireError as error:
             held.refuse(488, f"SDP: {error}")
@@ -287,9 +341,14 @@ class Anchor:
     def _as_seen(self, leg: media.LegAddress) -> media.LegAddress:
         """The relay's addresses as the other side reaches them: static NAT maps hosts, never ports."""
         (rtp, rtp_port), (rtcp, rtcp_port) = leg.rtp, leg.rtcp
-        return replace(
-            leg, rtp=(self._public.get(rtp, rtp), rtp_port), rtcp=(self._public.get(rtcp, rtcp), rtcp_port)
-        )
+        return replace(leg, rtp=(self._public.get(rtp, rtp), rtp_port), rtcp=(self._public.get(rtcp, rtcp), rtcp_port))
+
+    def _seen(self, leg: media.LegAddress) -> media.LegAddress:
+        """The leg as others see it: behind static NAT with the public address, ports unchanged."""
+        public = self._public.get(leg.rtp[0])
+        if public is None:
+            return leg
+        return media.LegAddress((public, leg.rtp[1]), (public, leg.rtcp[1]), leg.ufrag, leg.password)
 
     def _leg(self, zone: Zone, nic: str) -> media.LegRequest:
         """The kind of leg towards `zone`, and the catalog rows of its two sockets."""
@@ -312,14 +371,21 @@ class Anchor:
         if call.ended is not None:
             return
         call.ended, call.state, call.reason = now, "ended", reason
-        self._calls.pop((call.call_id, call.caller_tag), None)
+        if self._calls.get((call.call_id, call.caller_tag)) is call:
+            del self._calls[call.call_id, call.caller_tag]
         self._sessions.pop(call.session, None)
         self._history.append(call)
-        if call.streams and tell_relay:
-            number = self._number()
-            self._closing[number] = call
-            self._command(media.Close(number, call.session))
+        if not tell_relay:
+            call.closed = True
+        elif call.streams:
+            self._close(call)
         self._log("call.ended", reason=reason, **self._facts(call))
+
+    def _close(self, call: Call) -> None:
+        call.closed = True
+        number = self._number()
+        self._closing[number] = call
+        self._command(media.Close(number, call.session))
 
     def _drop(self, status: int, why: str) -> None:
         self._log("media.message_dropped", "warning", why=why)

@@ -92,8 +92,9 @@ class Control:
                 link.machine.handle_timeout(now)
         if now >= self._next_sweep:
             self._next_sweep = now + _SWEEP
+            self._anchor.sweep(now)
             for binding in self._registrar.expire(now):
-                self._log("registration.expired", user=binding.aor.decode(), contact=binding.uri.decode())
+                self._log("registration.expired", user=_text(binding.aor), contact=_text(binding.uri))
         self._drain_zones(now)
 
     # -- what comes in
@@ -230,13 +231,13 @@ class Control:
     def _in_dialog(self, context: Context, token: bytes, now: float) -> None:
         """A request that carries our route token: its dialog was admitted before (RFC 3261 §16.4)."""
         context.admitted = True
+        self._anchor.find(context)
         target = self._paths.follow(context.request, token, now)
         if target is None:
             self._refuse(context, Refusal(480, "the connection to the other side is gone"), now)
             return
         if context.request.method == b"INVITE":
             self._proxy.trying(context, now)
-        self._anchor.find(context)
         self._carry(context, lambda: self._proxy.forward(context, [target], now), now)
 
     def _carry(self, context: Context, proceed: Callable[[], None], now: float) -> None:
@@ -260,7 +261,13 @@ class Control:
         """A response on its way upstream."""
         if branch.context.call is None:
             return True
-        return self._anchor.carry_response(branch, response, lambda: self._proxy.pass_on(branch, response, now), now)
+        return self._anchor.carry_response(
+            branch,
+            response,
+            lambda: self._proxy.pass_on(branch, response, now),
+            lambda status, why: self._proxy.fail(branch, status, now),
+            now,
+        )
 
     def finished(self, context: Context, status: int, now: float) -> None:
         """A final response went upstream."""
@@ -296,9 +303,9 @@ class Control:
             return
         result = self._registrar.register(request, aor, flow, now)
         for uri in result.added:
-            self._log("registration.added", user=aor.decode(), contact=uri.decode("latin-1"), source=_place(flow))
+            self._log("registration.added", user=_text(aor), contact=uri.decode("latin-1"), source=_place(flow))
         for uri in result.removed:
-            self._log("registration.removed", user=aor.decode(), contact=uri.decode("latin-1"))
+            self._log("registration.removed", user=_text(aor), contact=uri.decode("latin-1"))
         self._proxy.reject(context, result.status, now, headers=result.headers)
 
     def _for_us(self, uri: bytes, port: int | None = None) -> bool:
@@ -363,7 +370,7 @@ class Control:
         if kind == "registrations":
             return [
                 {
-                    "user": each.aor.decode(),
+                    "user": _text(each.aor),
                     "contact": each.uri.decode("latin-1"),
                     "expires": round(each.expires - now),
                     "via": _place(each.flow) if each.flow else "connection closed",
@@ -378,6 +385,11 @@ class Control:
             rows.append({"name": "sip.registrations", "value": len(self._registrar)})
             return rows
         raise ValueError(f"no such view: {kind}")
+
+
+def _text(octets: bytes) -> str:
+    """For log and status: whatever the octets are."""
+    return octets.decode("utf-8", "backslashreplace")
 
 
 def _place(flow: Flow) -> str:

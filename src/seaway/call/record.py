@@ -18,8 +18,8 @@ class Call:
     """
 
     __slots__ = (
-        "alias", "answered", "call_id", "caller", "caller_tag", "egress", "ended", "ingress", "legs", "reason",
-        "session", "sources", "started", "state", "stats", "streams",
+        "alias", "answered", "call_id", "callee_tag", "caller", "caller_tag", "closed", "egress", "ended", "ingress",
+        "legs", "reason", "session", "sources", "started", "state", "stats", "streams", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -29,6 +29,7 @@ class Call:
         self.session = session
         self.call_id = call_id
         self.caller_tag = caller_tag
+        self.callee_tag: bytes | None = None  # of the 2xx that came first
         self.caller = caller
         self.alias = alias
         self.ingress = ingress
@@ -40,6 +41,8 @@ class Call:
         self.answered: float | None = None
         self.ended: float | None = None
         self.state = "calling"
+        self.waiting = 0  # number of the command to the relay that is not answered yet
+        self.closed = False  # the relay was told to close the session
         self.reason = ""
         self.stats: tuple[StreamStats, ...] = ()
 
