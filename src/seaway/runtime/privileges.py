@@ -48,11 +48,27 @@ def make_run_dir(path: Path, user: RunAs | None) -> None:
         if user is not None:
             os.chown(path, user.uid, user.gid)
         path.chmod(0o750)
+        closed = _closed_parent(path, user)
+        if closed is not None:
+            reason = f"{user.name if user else 'this user'} cannot enter {closed}"
+            raise ConfigError("run_dir", str(path), reason, f"chmod o+x {closed}, or choose another run_dir")
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ConfigError(
             "run_dir", str(path), f"cannot be used ({reason})", "choose one that this user may write"
         ) from None
+
+
+def _closed_parent(path: Path, user: RunAs | None) -> Path | None:
+    """The folder above `path` which `user` may not enter; `None` when there is none, or when we stay who we are."""
+    if user is None:
+        return None
+    for parent in reversed(path.absolute().parents):
+        state = parent.stat()
+        bit = 0o100 if state.st_uid == user.uid else 0o010 if state.st_gid == user.gid else 0o001
+        if not state.st_mode & bit:
+            return parent
+    return None
 
 
 def drop(user: RunAs | None) -> None:

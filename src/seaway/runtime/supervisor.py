@@ -207,7 +207,9 @@ class _Supervisor:
 
     def _announce(self, ready_file: Path) -> None:
         pids = {child.name: child.pid for child in self._children}
-        ready_file.write_text(json.dumps({"node": self._config.node, "supervisor": self._pid, **pids}) + "\n")
+        new = ready_file.with_suffix(".new")
+        new.write_text(json.dumps({"node": self._config.node, "supervisor": self._pid, **pids}) + "\n")
+        new.replace(ready_file)
         self._log.info("node.ready", **pids)
         if self._ready_fd is not None:
             os.write(self._ready_fd, b"ready\n")
