@@ -49,7 +49,9 @@ class Process:
         return " | ".join(text.splitlines()[-4:]) or "no output"
 
 
-def start(arguments: Sequence[str], *, core: int, output: Path, environment: Mapping[str, str] | None = None) -> Process:
+def start(
+    arguments: Sequence[str], *, core: int, output: Path, environment: Mapping[str, str] | None = None
+) -> Process:
     """Start `arguments` on one core. Its output goes to the file `output`."""
     command = ["taskset", "-c", str(core), *arguments]
     with output.open("ab") as stream:

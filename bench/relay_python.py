@@ -1,129 +1,142 @@
-"""CPU per packet of the Python relay: the engine alone, and the whole process path with sockets on loopback.
+"""CPU time of one RTP packet through the Python relay: 20 calls of 50 packets a second each way, one process.
 
-    python bench/relay_python.py [--packets 20000]
-
-Prints microseconds of CPU time per relayed packet (user + system of this process). In the socket case the sender and
-the receiver are in the same process; their share is measured without a relay and taken off.
+The packets are 172 octets long (20 ms of G.711). Informative: there is no peer in this run.
 """
 
 from __future__ import annotations
 
-import argparse
-import asyncio
-import secrets
 import socket
+import sys
 import time
+from pathlib import Path
 
-import uvloop
+from figures import figure
+from processes import Process, cpu_seconds, start, tree, wait_for
+from rig import Later, Rig
+from sipp import BenchError
+from subjects import Seaway, python_environment
 
-from seaway.catalog.ports import PortRange
-from seaway.media.engine import Engine
-from seaway.media.pool import PortPool
-from seaway.media.protocol import Address, LegRequest, Open, Opened, SetRemote, StreamRequest
-from seaway.runtime.relay import Relay
+from seaway.media.encoding import decode_message, encode
+from seaway.media.protocol import LegName, LegRequest, Open, Opened, SetRemote, StreamRequest
 
-A, B = ("127.0.0.2", 40000), ("127.0.0.3", 40000)
-PLAIN = StreamRequest(LegRequest("plain", "outer", ("a", "b")), LegRequest("plain", "inner", ("a", "b")))
-MEDIA = PortRange(36000, 36099)
-BURST = 32
+__all__ = ["NAME", "run"]
 
-
-def rtp(number: int, size: int = 200) -> bytes:
-    head = b"\x80\x00" + (number & 0xFFFF).to_bytes(2, "big") + (number * 160 & 0xFFFFFFFF).to_bytes(4, "big")
-    return head + b"\0\0\0\x07" + bytes(size - 12)
-
-
-class Ports:
-    def __init__(self) -> None:
-        self.last = 0
-
-    def open(self, row: str, nic: str, port: int) -> tuple[int, Address]:
-        self.last += 1
-        return self.last, ("127.0.0.1", port)
-
-    def close(self, key: int) -> None:
-        pass
-
-
-class Loopback:
-    def udp(self, rows: object, nic: str, port: int) -> socket.socket:
-        made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        made.setblocking(False)
-        made.bind(("127.0.0.1", port))
-        return made
+NAME = "relay-python"
+_CALLS = 20
+_RATE = 50  # packets per second, call and direction
+_SECONDS = 3
+_RUNS = 3
+_LEG = LegRequest("plain", "inner", ("Y01-04", "Y01-05"))
+_PHONES = "127.0.15.10"
+_RUN = """\
+import sys
+from seaway.catalog.resolve import resolve
+from seaway.runtime.config import load_node_config
+from seaway.runtime.relay import run_relay
+config, deployment = load_node_config(sys.argv[1])
+config.run_dir.mkdir()
+run_relay(config.node, resolve(deployment), config.run_dir)
+"""
 
 
-def open_call(engine: Engine, now: float, a: Address = A, b: Address = B) -> Opened:
-    opened = engine.command(Open(1, "s", "", (PLAIN,)), now)
-    assert isinstance(opened, Opened)
-    engine.command(SetRemote("s", 0, "a", a, a, (a[0],)), now)
-    engine.command(SetRemote("s", 0, "b", b, b, (b[0],)), now)
-    return opened
+def run(rig: Rig) -> Later:
+    """Measures at once; there is nothing to wait for."""
+    host, folder = rig.place()
+    Seaway(host, folder)  # writes the files
+    relay = start(
+        [sys.executable, "-c", _RUN, str(folder / "node.toml")],
+        core=rig.subject_core, output=folder / "output", environment=python_environment(),
+    )  # fmt: skip
+    try:
+        costs = _measure(relay, folder)
+    finally:
+        relay.stop()
+    result = figure(NAME, "seaway", "us CPU per packet", costs, f"python bench/run.py --only {NAME}")
+    return lambda: [result]
 
 
-def engine_alone(packets: int) -> float:
-    engine = Engine(Ports(), PortPool(MEDIA), secrets.token_bytes)
-    open_call(engine, 0.0)
-    engine.receive(rtp(0), 3, B, 0.0)  # ports are 1, 2 (leg a) and 3, 4 (leg b)
-    data = [rtp(number) for number in range(1000)]
-    sent = 0
-    begin = time.process_time()
-    for number in range(packets):
-        engine.receive(data[number % 1000], 1, A, number * 0.02)
-        while engine.next_output() is not None:
-            sent += 1
-    spent = time.process_time() - begin
-    assert sent >= packets
-    return spent / packets * 1e6
+def _measure(relay: Process, folder: Path) -> list[float]:
+    path = folder / "run" / "relay.sock"
+    if not wait_for(lambda: path.exists() or relay.popen.poll() is not None, 10.0) or relay.popen.poll() is not None:
+        raise BenchError(f"the relay did not start: {relay.tail()}")
+    with socket.socket(socket.AF_UNIX) as control:
+        control.settimeout(5.0)
+        control.connect(str(path))
+        phones: list[tuple[socket.socket, socket.socket]] = []
+        pairs: list[tuple[socket.socket, tuple[str, int]]] = []  # a phone, and where it sends
+        try:
+            with control.makefile("rb") as lines:
+                for session in range(_CALLS):
+                    a, b = _phone(), _phone()
+                    phones.append((a, b))
+                    control.sendall(encode(Open(session + 1, f"call{session}", "", (StreamRequest(_LEG, _LEG),))))
+                    opened = decode_message(lines.readline())
+                    if not isinstance(opened, Opened):
+                        raise BenchError(f"the relay did not open its ports: {opened}")
+                    control.sendall(_remote(session, "a", a) + _remote(session, "b", b))
+                    pairs += [(a, opened.streams[0].a.rtp), (b, opened.streams[0].b.rtp)]
+            time.sleep(0.2)
+            _play(pairs, _RATE // 5)  # both legs latch
+            return [_cost(relay, pairs) for _ in range(_RUNS)]
+        finally:
+            for a, b in phones:
+                a.close()
+                b.close()
 
 
-async def through_sockets(packets: int, *, relayed: bool) -> float:
-    sender, receiver = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
-    sender.bind(("127.0.0.2", 0))
-    receiver.bind(("127.0.0.3", 0))
-    receiver.setblocking(False)
-    target: Address = receiver.getsockname()
-    relay = None
-    if relayed:
-        relay = Relay(Loopback(), MEDIA)
-        stream = open_call(relay._engine, time.monotonic(), sender.getsockname(), target).streams[0]
-        receiver.sendto(rtp(0), stream.b.rtp)
-        await asyncio.sleep(0.02)
-        target = stream.a.rtp
-    got = 0
-    begin = time.process_time()
-    for number in range(0, packets, BURST):
-        for each in range(number, number + BURST):
-            sender.sendto(rtp(each), target)
-        wanted = got + BURST
-        give_up = time.monotonic() + 1.0
-        while got < wanted and time.monotonic() < give_up:
-            await asyncio.sleep(0)
+def _remote(session: int, leg: LegName, phone: socket.socket) -> bytes:
+    host, port = phone.getsockname()
+    return encode(SetRemote(f"call{session}", 0, leg, rtp=(host, port), rtcp=(host, port + 1), allowed=(host,)))
+
+
+def _phone() -> socket.socket:
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    made.bind((_PHONES, 0))
+    made.setblocking(False)
+    return made
+
+
+def _cost(relay: Process, pairs: list[tuple[socket.socket, tuple[str, int]]]) -> float:
+    pids = tree(relay.pid)
+    before = cpu_seconds(pids)
+    arrived = _play(pairs, _RATE * _SECONDS)
+    used = cpu_seconds(pids) - before
+    expected = len(pairs) * _RATE * _SECONDS
+    if arrived < 0.99 * expected:
+        raise BenchError(f"only {arrived} of {expected} packets came through the relay")
+    return used / arrived * 1e6
+
+
+_sequence = 0
+
+
+def _play(pairs: list[tuple[socket.socket, tuple[str, int]]], rounds: int) -> int:
+    """Each phone sends `rounds` packets, spread over the packet time; returns how many arrived at phones."""
+    global _sequence
+    arrived = 0
+    step = 1.0 / _RATE / len(pairs)
+    due = time.monotonic()
+    for _ in range(rounds):
+        _sequence += 1
+        for index, (phone, relay) in enumerate(pairs):
+            head = b"\x80\x00" + (_sequence % 65536).to_bytes(2) + (160 * _sequence % 2**32).to_bytes(4)
+            phone.sendto(head + (index + 1).to_bytes(4) + bytes(160), relay)
+            due += step
+            pause = due - time.monotonic()
+            if pause > 0:
+                time.sleep(pause)
+        arrived += _drain(pairs)
+    time.sleep(0.1)
+    return arrived + _drain(pairs)
+
+
+def _drain(pairs: list[tuple[socket.socket, tuple[str, int]]]) -> int:
+    count = 0
+    for phone, _ in pairs:
+        while True:
             try:
-                while True:
-                    receiver.recvfrom(2048)
-                    got += 1
+                phone.recv(2048)
             except BlockingIOError:
-                pass
-    spent = time.process_time() - begin
-    if relay is not None:
-        relay.shut()
-    sender.close()
-    receiver.close()
-    assert got >= packets, f"{packets - got} packets lost"
-    return spent / got * 1e6
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--packets", type=int, default=20_000)
-    packets = parser.parse_args().packets // BURST * BURST
-    alone = min(engine_alone(packets) for _ in range(3))
-    bare = min(uvloop.run(through_sockets(packets, relayed=False)) for _ in range(3))
-    whole = min(uvloop.run(through_sockets(packets, relayed=True)) for _ in range(3))
-    print(f"engine alone:        {alone:6.2f} us CPU per packet")
-    print(f"with sockets:        {whole - bare:6.2f} us CPU per packet (total {whole:.2f}, ends {bare:.2f})")
-
-
-if __name__ == "__main__":
-    main()
+                break
+            count += 1
+    return count

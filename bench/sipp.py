@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +18,7 @@ __all__ = ["CALLEE", "TRUSTED", "UNTRUSTED", "BenchError", "Load", "Outcome", "c
 TRUSTED = "127.0.12.10"  # the caller whose address is in a neighbour zone
 UNTRUSTED = "127.0.14.10"  # the caller who has to authenticate
 CALLEE = ("127.0.13.10", 5060)
-_SCENARIOS = Path(__file__).resolve().parent / "scenarios"
+_HERE = Path(__file__).resolve().parent
 _CALLER_PORT = 5070
 _CONTROL = {"caller": 18888, "callee": 18889}  # sipp's own UDP control ports
 
@@ -27,13 +29,15 @@ class BenchError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What to send. `rate` is in units (calls, requests) per second."""
+    """What to send. `rate` is in units (calls, requests) per second. `digest` is the number of users who register with
+    credentials, by `digest_load.py` instead of sipp."""
 
     scenario: str
     rate: int
     count: int
     source: str = TRUSTED
     users: Path | None = None  # injection file
+    digest: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,9 @@ def callee(scenario: str, core: int, folder: Path) -> Process:
     host, port = CALLEE
     command = _command("callee", scenario, host, port)
     process = start(command, core=core, output=folder / "callee.log", environment={"TERM": "dumb"})
-    if not wait_for(lambda: process.popen.poll() is not None or udp_bound(host, port), 5.0) or not udp_bound(host, port):
+    if not wait_for(lambda: process.popen.poll() is not None or udp_bound(host, port), 5.0) or not udp_bound(
+        host, port
+    ):
         process.stop()
         raise BenchError(f"sipp does not listen on {host}:{port}: {process.tail()}")
     return process
@@ -68,35 +74,54 @@ def callee(scenario: str, core: int, folder: Path) -> Process:
 def run_load(load: Load, target: tuple[str, int], subject: int, core: int, folder: Path) -> Outcome:
     """Run one load against `target`; `subject` is the process whose CPU time is taken. Raises `BenchError`."""
     statistics = folder / "caller.csv"
-    statistics.unlink(missing_ok=True)
+    output = folder / "caller.log"
+    for each in (statistics, output):
+        each.unlink(missing_ok=True)
     expected = load.count / load.rate
-    command = [
-        *_command("caller", load.scenario, load.source, _CALLER_PORT), f"{target[0]}:{target[1]}",
-        "-r", str(load.rate), "-m", str(load.count), "-l", str(max(200, 2 * load.rate)),
-        "-trace_stat", "-stf", str(statistics), "-fd", "1",
-        "-timeout", f"{round(expected + 20)}s", "-timeout_error", "-recv_timeout", "10000",
-    ]  # fmt: skip
-    if load.users is not None:
-        command += ["-inf", str(load.users)]
+    if load.digest:
+        command = [
+            sys.executable, str(_HERE / "digest_load.py"), target[0], str(target[1]), load.source, str(load.rate),
+            str(load.count), str(load.digest),
+        ]  # fmt: skip
+    else:
+        command = [
+            *_command("caller", load.scenario, load.source, _CALLER_PORT), f"{target[0]}:{target[1]}",
+            "-r", str(load.rate), "-m", str(load.count), "-l", str(max(200, 2 * load.rate)),
+            "-trace_stat", "-stf", str(statistics), "-fd", "1",
+            "-timeout", f"{round(expected + 20)}s", "-timeout_error", "-recv_timeout", "10000",
+            "-trace_err", "-error_file", str(folder / "caller.err"),
+        ]  # fmt: skip
+        if load.users is not None:
+            command += ["-inf", str(load.users)]
     pids = tree(subject)
     before = cpu_seconds(pids)
-    process = start(command, core=core, output=folder / "caller.log", environment={"TERM": "dumb"})
+    process = start(command, core=core, output=output, environment={"TERM": "dumb"})
     try:
         status = process.popen.wait(expected + 40)
     except subprocess.TimeoutExpired:
-        raise BenchError(f"sipp ({load.scenario}) did not come to an end") from None
+        raise BenchError(f"the load {load.scenario} did not come to an end") from None
     finally:
         used = cpu_seconds(pids) - before
         process.stop()
-    if not statistics.exists():
-        raise BenchError(f"sipp ({load.scenario}) ended with status {status}: {process.tail()}")
+    try:
+        return Outcome(*(_of_digest(output) if load.digest else _of_sipp(statistics)), used)
+    except (OSError, ValueError, LookupError):
+        raise BenchError(f"the load {load.scenario} ended with status {status}: {process.tail()}") from None
+
+
+def _of_digest(output: Path) -> tuple[int, int, int]:
+    successful, failed, retransmissions = json.loads(output.read_text(encoding="ascii"))
+    return successful, failed, retransmissions
+
+
+def _of_sipp(statistics: Path) -> tuple[int, int, int]:
     with statistics.open(encoding="ascii", newline="") as stream:
         last = list(csv.DictReader(stream, delimiter=";"))[-1]
-    return Outcome(int(last["SuccessfulCall(C)"]), int(last["FailedCall(C)"]), int(last["Retransmissions(C)"]), used)
+    return int(last["SuccessfulCall(C)"]), int(last["FailedCall(C)"]), int(last["Retransmissions(C)"])
 
 
 def _command(role: str, scenario: str, host: str, port: int) -> list[str]:
     return [
-        "sipp", "-sf", str(_SCENARIOS / f"{scenario}.xml"), "-i", host, "-p", str(port), "-bind_local", "-nostdin",
+        "sipp", "-sf", str(_HERE / "scenarios" / f"{scenario}.xml"), "-i", host, "-p", str(port), "-bind_local", "-nostdin",
         "-ci", "127.0.0.1", "-cp", str(_CONTROL[role]), "-buff_size", "1048576", "-deadcall_wait", "0",
     ]  # fmt: skip

@@ -16,7 +16,7 @@ from sockets import udp_bound
 
 from seaway.identity.digest import ha1
 
-__all__ = ["DOMAIN", "PASSWORD", "Kamailio", "Seaway", "Subject", "kamailio_version"]
+__all__ = ["DOMAIN", "PASSWORD", "Kamailio", "Seaway", "Subject", "kamailio_version", "python_environment"]
 
 DOMAIN = "example.test"
 PASSWORD = "benchmark"
@@ -84,8 +84,8 @@ class Seaway(_Started):
 
     def start(self, core: int) -> None:
         run = "import sys; from seaway.admin.cli import main; sys.exit(main())"
-        environment = {"PYTHONPATH": os.pathsep.join([str(_HERE.parent / "src"), *sys.path[1:]])}
-        self._run([sys.executable, "-c", run, "node", "run", str(self._folder / "node.toml")], core, environment)
+        command = [sys.executable, "-c", run, "node", "run", str(self._folder / "node.toml")]
+        self._run(command, core, python_environment())
 
     def _ready(self, process: Process) -> bool:
         return (self._folder / "run" / "ready").exists()
@@ -116,6 +116,11 @@ class Kamailio(_Started):
 
     def _ready(self, process: Process) -> bool:
         return udp_bound(*self.address) and len(tree(process.pid)) > 2
+
+
+def python_environment() -> dict[str, str]:
+    """So that a child finds the package of this checkout."""
+    return {"PYTHONPATH": str(_HERE.parent / "src")}
 
 
 def kamailio_version() -> str:
