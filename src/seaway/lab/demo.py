@@ -26,7 +26,9 @@ from seaway.lab.stage import Stage
 __all__ = ["run"]
 
 
-def run(name: str, variant: Variant, *, once: bool, loopback: bool = False, console: Console | None = None) -> None:
+def run(
+    name: str, variant: Variant, *, once: bool, loopback: bool = False, console: Console | None = None
+) -> None:
     """The demo. Returns when everything worked (`once`) or after Ctrl-C. Raises LabError with the reason."""
     out = console or Console()
     begin = time.monotonic()
