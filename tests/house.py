@@ -75,12 +75,8 @@ _UNIX_FILE = "runtime/ipc.py"
 # The bytes methods isdigit, isalpha... know ASCII only and are fine; these two exist for str alone, or split too much.
 _LOOSE_METHODS = frozenset({"isdecimal", "isnumeric", "splitlines"})
 _INT_EXCEPTIONS = {
-    # Our own route token, whose MAC was checked before it is read.
-    ("call/paths.py", "int(rest, 16)"),
-    ("call/paths.py", "int(index)"),
-    ("call/paths.py", "int(port)"),
-    # The value of an enum member.
-    ("wire/stun/header.py", "int(self.message_class)"),
+    ("call/paths.py", "follow"),  # our own route token, whose MAC was checked before it is read
+    ("wire/stun/header.py", "encode"),  # the value of an enum member
 }
 _LOOSE_PATTERN = re.compile(r"(?<!\\)(?:\\\\)*\\[dDsSwW]")
 
@@ -197,7 +193,11 @@ def loose_reading(module: Module) -> list[str]:
 
 
 def _may_use_int(module: Module, call: ast.Call) -> bool:
-    return module.path == "wire/digits.py" or (module.path, ast.unparse(call)) in _INT_EXCEPTIONS
+    if module.path == "wire/digits.py":
+        return True
+    functions = [node for node in ast.walk(module.tree) if isinstance(node, ast.FunctionDef)]
+    excepted = [each for each in functions if (module.path, each.name) in _INT_EXCEPTIONS]
+    return any(inner is call for function in excepted for inner in ast.walk(function))
 
 
 def header(module: Module) -> list[str]:
