@@ -13,11 +13,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from figures import Figure, figure
 from processes import Process, cpu_seconds, tree
 from sipp import BenchError, Load, Outcome, callee, run_load
 from subjects import Kamailio, Seaway, Subject
-
-from figures import Figure, figure
 
 __all__ = ["CLEAN", "KAMAILIO_FLAGS", "Later", "Rig", "compare"]
 
