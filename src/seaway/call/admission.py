@@ -13,16 +13,23 @@ from seaway.call.config import ControlConfig
 from seaway.call.digest_fields import digest_parameters
 from seaway.identity.digest import ALGORITHMS, Authenticator, Credentials, DigestError, Verdict
 from seaway.wire.sip.errors import SipError
-from seaway.wire.sip.message import Request
+from seaway.wire.sip.message import Message, Request
 from seaway.wire.sip.nameaddr import uri_of
 from seaway.wire.sip.uri import SipUri, parse_uri
 
 __all__ = ["Admission", "Refusal", "address_of_record"]
 
 Headers = tuple[tuple[bytes, bytes], ...]
-_UNTRUSTED_IDENTITY = (
-    b"p-asserted-identity", b"p-preferred-identity", b"remote-party-id", b"diversion", b"history-info", b"identity",
+UNTRUSTED = frozenset(
+    (
+        b"p-asserted-identity", b"p-preferred-identity", b"remote-party-id", b"diversion", b"history-info", b"identity",
+        b"p-asserted-service", b"p-preferred-service", b"p-associated-uri", b"p-called-party-id", b"p-served-user",
+        b"p-charging-vector", b"p-charging-function-addresses", b"p-profile-key", b"p-user-database",
+        b"p-visited-network-id",
+    )
 )  # fmt: skip
+"""What only a trusted peer may say (RFC 3325 §5, RFC 7315, RFC 5502, RFC 7044, RFC 5806)."""
+_PREFIXES = (b"x-cisco-", b"x-seaway-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,7 @@ class Refusal:
     status: int
     why: str
     headers: Headers = ()
+    usual: bool = False  # part of every normal exchange: not worth a line in the log
 
 
 def address_of_record(uri: bytes) -> bytes | None:
@@ -48,6 +56,7 @@ class Admission:
         # offers SHA-256 (seen with libre 1.1), so a node for such phones stores only `ha1_md5`.
         offered = tuple(each for each in ALGORITHMS if any(each in user.ha1 for user in config.users))
         self._authenticator = Authenticator(config.realm, config.secret, algorithms=offered or ALGORITHMS)
+        self._realm = b'realm="' + config.realm.encode() + b'"'
         self._users = {user.name: user.ha1 for user in config.users}
         self._domains = frozenset(domain.lower().encode() for domain in config.domains)
         self._counters = counters
@@ -61,7 +70,9 @@ class Admission:
         except (SipError, DigestError) as error:
             return Refusal(400, f"credentials cannot be read: {error}")
         if credentials is None:
-            return Refusal(407 if proxy else 401, "no credentials yet", self._challenge(source, proxy, now, False))
+            return Refusal(
+                407 if proxy else 401, "no credentials yet", self._challenge(source, proxy, now, False), True
+            )
         verdict = self._authenticator.verify(
             credentials, request.method.decode(), self._users.get(credentials.user), source, now
         )
@@ -69,8 +80,9 @@ class Admission:
             return self._identity(request, credentials.user)
         if verdict is Verdict.REFUSED:
             self._counters["sip.auth.refused"] += 1
-        headers = self._challenge(source, proxy, now, verdict is Verdict.STALE)
-        return Refusal(407 if proxy else 401, f"credentials {verdict}", headers)
+        stale = verdict is Verdict.STALE
+        headers = self._challenge(source, proxy, now, stale)
+        return Refusal(407 if proxy else 401, f"credentials {verdict}", headers, stale)
 
     def _select(self, values: list[bytes]) -> Credentials | None:
         """The first credentials for our realm; those for other realms are not ours to judge."""
@@ -94,11 +106,17 @@ class Admission:
         name = b"Proxy-Authenticate" if proxy else b"WWW-Authenticate"
         return tuple((name, str(each).encode()) for each in self._authenticator.challenges(source, now, stale=stale))
 
-    def clean(self, request: Request) -> None:
-        """Remove what only a trusted peer may say, and our own credentials (R22, RFC 3325 §5)."""
-        present = set(request.names)
-        for name in _UNTRUSTED_IDENTITY:
-            if name in present:
-                request.remove(name)
-        if b"proxy-authorization" in present:
-            request.remove(b"proxy-authorization")
+    def clean(self, message: Message) -> None:
+        """Remove what only a trusted peer may say, and the credentials for our realm (R22, RFC 3261 §22.3)."""
+        names = message.names
+        joined = b"\n".join(names)
+        if not UNTRUSTED.isdisjoint(names) or any(prefix in joined for prefix in _PREFIXES):
+            for name in set(names):
+                if name in UNTRUSTED or name.startswith(_PREFIXES):
+                    message.remove(name)
+        if b"proxy-authorization" in names:
+            ours = [i for i, name in enumerate(message.names) if name == b"proxy-authorization"]
+            others = [message.lines[i] for i in ours if self._realm not in message.lines[i]]
+            message.remove(b"proxy-authorization")
+            for line in others:
+                message.insert(len(message.names), b"proxy-authorization", line)

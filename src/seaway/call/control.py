@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable
 
-from seaway.call.admission import Admission, Refusal, address_of_record
+from seaway.call.admission import UNTRUSTED, Admission, Refusal, address_of_record
 from seaway.call.anchor import Anchor
 from seaway.call.config import ControlConfig
 from seaway.call.events import ControlOutput, LogEvent
@@ -49,9 +49,9 @@ class Control:
         self._registrar = Registrar(_bounds(config))
         self._admission = Admission(config, self.counters)
         self._zones = Zones(config, self._sides, self._outputs, self.counters, random)
-        self._paths = Paths(config, self._zones, self._registrar, self._sides, self._flows, self._own_flow_id)
-        tokens = RouteTokens(config.secret)
         boot = random(4).hex().encode()
+        self._paths = Paths(config, self._zones, self._registrar, self._sides, self._flows, self._own_flow_id, boot)
+        tokens = RouteTokens(config.secret)
         self._proxy = Proxy(self, self._sides, tokens, self._outputs, self.counters, boot)
         self._zones.attach(self._proxy)
         self._anchor = Anchor(config, self._outputs, random)
@@ -190,8 +190,10 @@ class Control:
                 self._refuse(context, Refusal(403, "a request before the zone was authenticated"), now)
                 return
         if context.token is not None:
-            self._in_dialog(context, context.token, now)
-            return
+            if tag_of(request.require(b"to")) is not None:
+                self._in_dialog(context, context.token, zone, now)
+                return
+            context.token = None  # begins something new: what a dialog may, it may not
         if method == b"REGISTER":
             self._register(context, zone, now)
             return
@@ -228,9 +230,11 @@ class Control:
                 self._anchor.start(context, zone, found.zone, alias, now)
         self._carry(context, lambda: self._proxy.forward(context, found.targets, now), now)
 
-    def _in_dialog(self, context: Context, token: bytes, now: float) -> None:
+    def _in_dialog(self, context: Context, token: bytes, zone: Zone, now: float) -> None:
         """A request that carries our route token: its dialog was admitted before (RFC 3261 §16.4)."""
         context.admitted = True
+        if not zone.trusted:
+            self._admission.clean(context.request)
         self._anchor.find(context)
         target = self._paths.follow(context.request, token, now)
         if target is None:
@@ -259,6 +263,8 @@ class Control:
 
     def response(self, branch: Branch, response: Response, now: float) -> bool:
         """A response on its way upstream."""
+        if not UNTRUSTED.isdisjoint(response.names) and not self._trusted(branch):
+            self._admission.clean(response)
         if branch.context.call is None:
             return True
         return self._anchor.carry_response(
@@ -308,6 +314,11 @@ class Control:
             self._log("registration.removed", user=_text(aor), contact=uri.decode("latin-1"))
         self._proxy.reject(context, result.status, now, headers=result.headers)
 
+    def _trusted(self, branch: Branch) -> bool:
+        """Whether a response comes from a zone that we trust."""
+        flow = branch.client.flow if branch.client is not None else None
+        return flow is not None and self._zones.of(flow).trusted
+
     def _for_us(self, uri: bytes, port: int | None = None) -> bool:
         """Whether a Request-URI names this node or domain itself, without a user."""
         if b"@" in uri:
@@ -319,7 +330,7 @@ class Control:
 
     def _refuse(self, context: Context, refusal: Refusal, now: float) -> None:
         self._proxy.reject(context, refusal.status, now, headers=refusal.headers)
-        if refusal.status not in (401, 407) or "no credentials" not in refusal.why:
+        if not refusal.usual:
             self._log(
                 "request.refused",
                 "warning",
@@ -399,8 +410,9 @@ def _place(flow: Flow) -> str:
 def _sides(config: ControlConfig) -> Sides:
     advertised: dict[tuple[TransportName, str], Address] = {}
     own: set[bytes] = set()
-    # The traversal port last: with one NIC it shares the NIC with 5061, and phones outside cannot reach it.
-    for listener in sorted(config.listeners, key=lambda each: each.zone is not None):
+    # The traversal port last: with one NIC it shares the NIC with 5061, and phones outside cannot reach it. Before it
+    # the port that wants client certificates.
+    for listener in sorted(config.listeners, key=lambda each: (each.zone is not None, each.mutual)):
         advertised.setdefault((listener.transport, listener.nic), listener.advertised)
         for address in (listener.address, listener.advertised):
             own |= {host_port(address), host_port((address[0], 5060)), address[0].encode()}

@@ -6,9 +6,10 @@ Also the reverse: what the route token towards the sender of a request has to ho
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
 from typing import TypeVar
 
-from seaway.call.admission import address_of_record
 from seaway.call.config import ControlConfig, Listener
 from seaway.call.zones import Zone, Zones
 from seaway.core.sip.io import Address, Flow, Hop, TransportName
@@ -20,12 +21,9 @@ from seaway.policy.dialplan import REGISTRATIONS, DialPlan
 from seaway.wire.sip.errors import SipError
 from seaway.wire.sip.message import Request
 from seaway.wire.sip.nameaddr import uri_of
-from seaway.wire.sip.uri import SipUri, parse_uri
+from seaway.wire.sip.uri import SipUri, parse_request_uri, parse_uri
 
 __all__ = ["Found", "Paths"]
-
-_FORBIDDEN_HOSTS = ("0.", "224.", "239.", "255.", "ff")  # R35: never to multicast, broadcast or the unspecified address
-
 
 _CACHE = 10_000  # entries of each cache
 
@@ -47,8 +45,9 @@ class Paths:
 
     def __init__(
         self, config: ControlConfig, zones: Zones, registrar: Registrar, sides: Sides, flows: dict[int, Flow],
-        new_flow_id: Callable[[], int],
+        new_flow_id: Callable[[], int], boot: bytes,
     ) -> None:  # fmt: skip
+        self._stream = b"f" + boot + b"-%x"  # flow ids begin again with each process, tokens live on
         self._plan = DialPlan((rule.priority, rule.pattern, rule.target) for rule in config.rules)
         self._zones = zones
         self._registrar = registrar
@@ -70,11 +69,11 @@ class Paths:
     def alias(self, uri: bytes) -> bytes | None:
         """The `user@domain` that is looked for; our own address as host stands for the first domain.
 
-        `None` when the URI is no SIP URI or has no user. Raises `SipError`.
+        `None` when the URI has no user. Raises `SipError` (416 for another scheme, RFC 3261 §16.3 step 2).
         """
         if uri in self._aliases:
             return self._aliases[uri]
-        aor = address_of_record(uri)
+        aor: bytes | None = parse_request_uri(uri).aor()
         if aor is None or b"@" not in aor:
             aor = None
         else:
@@ -124,7 +123,7 @@ class Paths:
         if flow.transport == "udp":
             plain = uri_host_port(binding.uri) == host_port(flow.remote)
             return Target(binding.uri, flow, b"n" if plain else self._udp_payload(flow))
-        return Target(binding.uri, flow, b"f%x" % flow.id)
+        return Target(binding.uri, flow, self._stream % flow.id)
 
     # -- requests inside a dialog
 
@@ -139,13 +138,16 @@ class Paths:
             hop = self._zones.hop(name)
             return self._to_hop(request.uri, hop, token) if hop is not None else None
         if kind == b"f":
-            flow = self._flows.get(int(rest, 16))  # ours: the token's MAC was checked
-            if flow is not None:
+            number = token.rpartition(b"-")[2]
+            flow = self._flows.get(int(number, 16))  # ours: the token's MAC was checked
+            if flow is not None and token == self._stream % flow.id:
                 return Target(request.uri, flow, token)
             binding = self._registrar.by_contact(request.uri, now)  # the phone has come back on another connection
             return self.to_binding(binding, now) if binding is not None else None
         if kind == b"u":
             index, port, host = rest.split(b"-")
+            if int(index) >= len(self._udp):
+                return None  # there were more listeners when the token was made
             listener = self._udp[int(index)]
             remote = (bytes.fromhex(host.decode()).decode(), int(port))
             return Target(request.uri, self._udp_flow(listener, remote), token)
@@ -162,9 +164,7 @@ class Paths:
         if not isinstance(uri, SipUri):
             raise SipError("cannot follow a URI that is not SIP", status=416, section="RFC 3261 §21.4.14")
         transport = self._transport(uri)
-        host = uri.address
-        if host.startswith(_FORBIDDEN_HOSTS) or host == "::":
-            raise SipError("the next hop is no unicast address", status=403)
+        host = _unicast(uri.address)
         port = uri.port or (5061 if transport == "tls" else 5060)
         if host_port((host, port)) in self._sides.own:
             raise SipError("the next hop is this node itself", status=482, section="RFC 3261 §16.3")
@@ -195,7 +195,7 @@ class Paths:
         if zone.kind != "default" and (zone.traversal or flow.transport != "udp"):
             return b"z" + zone.name.encode()
         if flow.transport != "udp":
-            return b"f%x" % flow.id
+            return self._stream % flow.id
         contact = request.get(b"contact")
         if contact is not None and uri_host_port(uri_of(contact)) == host_port(flow.remote):
             return b"n"
@@ -223,6 +223,23 @@ class Paths:
             flow = Flow(self._new_flow_id(), "udp", listener.address, remote, listener.nic, listener.row)
             _remember(self._udp_flows, key, flow)
         return flow
+
+
+@lru_cache(maxsize=1000)
+def _unicast(host: str) -> str:
+    """`host` in the form to use as a next hop (R35). Raises `SipError` for what is no unicast address or no name."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        last = host.rstrip(".").rpartition(".")[2]
+        if last.isdigit() or last.startswith("0x"):  # no name, but an address to some resolvers: 0x7f.1, 3758096385
+            raise SipError("the next hop is neither an address nor a name", status=403) from None
+        return host
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    if address.is_multicast or address.is_unspecified or (address.version == 4 and address.is_reserved):
+        raise SipError("the next hop is no unicast address", status=403)
+    return str(address)
 
 
 _K = TypeVar("_K")

@@ -93,6 +93,7 @@ class Call:
             "state": self.state,
             "reason": self.reason,
             "seconds": round(end - (self.answered if self.answered is not None else self.started), 1),
-            "streams": [asdict(each) for each in self.streams],
+            # Addresses only: the credential of a demultiplexed leg is a secret of the pair (R67).
+            "streams": [{"a": list(each.a.rtp), "b": list(each.b.rtp)} for each in self.streams],
             "media": [asdict(each) for each in self.stats],
         }

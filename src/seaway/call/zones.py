@@ -25,6 +25,7 @@ from seaway.wire.sip.message import Response
 __all__ = ["DEFAULT_ZONE", "ClientLink", "ServerLink", "Zone", "Zones"]
 
 ZoneKind = Literal["default", "neighbour", "traversal-client", "traversal-server"]
+_STRENGTH = {"udp": 0, "tcp": 1, "tls": 2}  # how much a source address over this transport proves
 _MAX_REFUSALS = 5  # wrong digests on one connection before it is closed
 
 
@@ -269,6 +270,8 @@ class Zones:
         if found is None:
             return DEFAULT_ZONE
         zone, neighbour = found
+        if flow.nic != neighbour.nic or _STRENGTH[flow.transport] < _STRENGTH[neighbour.transport]:
+            return DEFAULT_ZONE  # an address in a datagram is easily forged
         if neighbour.verify_name is not None and neighbour.verify_name.lower() not in {
             name.lower() for name in flow.peer_names
         }:

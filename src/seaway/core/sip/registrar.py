@@ -13,7 +13,8 @@ from seaway.wire.digits import parse_digits
 from seaway.wire.errors import WireError
 from seaway.wire.sip.errors import SipError
 from seaway.wire.sip.message import Request
-from seaway.wire.sip.nameaddr import NameAddr, parse_contacts
+from seaway.wire.sip.nameaddr import parse_contacts
+from seaway.wire.sip.uri import parse_request_uri
 
 __all__ = ["Binding", "Bounds", "Registrar", "RegistrarResult"]
 
@@ -65,7 +66,8 @@ class Registrar:
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
         self._bindings: dict[bytes, list[Binding]] = {}
-        self._by_uri: dict[bytes, Binding] = {}
+        self._by_uri: dict[bytes, list[Binding]] = {}
+        self._by_flow: dict[int, set[Binding]] = {}  # streams only
         self._count = 0
 
     def register(self, request: Request, aor: bytes, flow: Flow, now: float) -> RegistrarResult:
@@ -81,12 +83,14 @@ class Registrar:
             if default != 0 or expires_header is None:
                 raise SipError("Contact * needs Expires 0", section="RFC 3261 §10.2.2")
             return self._remove_all(aor, call_id, cseq)
-        wanted: list[tuple[NameAddr, int]] = []
+        wanted: list[tuple[bytes, int, int]] = []  # URI, q, expires: all read before anything changes
         for contact in contacts:
+            if contact.uri not in self._by_uri:
+                parse_request_uri(contact.uri)  # it will be one: nothing that cannot stand in a request line
             expires = default if contact.expires is None else contact.expires
             if 0 < expires < self._bounds.minimum:
                 return RegistrarResult(423, ((b"Min-Expires", b"%d" % self._bounds.minimum),))
-            wanted.append((contact, min(expires, self._bounds.maximum)))
+            wanted.append((contact.uri, contact.q, min(expires, self._bounds.maximum)))
         return self._apply(request, aor, call_id, cseq, wanted, flow, now)
 
     def lookup(self, aor: bytes, now: float) -> list[Binding]:
@@ -97,16 +101,14 @@ class Registrar:
         return found
 
     def by_contact(self, uri: bytes, now: float) -> Binding | None:
-        """The live binding whose contact URI is `uri`, octet for octet."""
-        binding = self._by_uri.get(uri)
-        return binding if binding is not None and binding.expires > now else None
+        """The live binding whose contact URI is `uri`, octet for octet; `None` also when two users claim it."""
+        found = [each for each in self._by_uri.get(uri, ()) if each.expires > now]
+        return found[0] if len(found) == 1 else None
 
     def flow_closed(self, flow: Flow) -> None:
         """Bindings on a closed stream stay until they expire, but cannot be reached until the phone comes back."""
-        for bindings in self._bindings.values():
-            for binding in bindings:
-                if binding.flow is flow:
-                    binding.flow = None
+        for binding in self._by_flow.pop(flow.id, ()):
+            binding.flow = None
 
     def expire(self, now: float) -> list[Binding]:
         """Remove what has expired; call it every few seconds. Returns the removed bindings."""
@@ -128,35 +130,40 @@ class Registrar:
         aor: bytes,
         call_id: bytes,
         cseq: int,
-        wanted: list[tuple[NameAddr, int]],
+        wanted: list[tuple[bytes, int, int]],
         flow: Flow,
         now: float,
     ) -> RegistrarResult:
         current = {each.uri: each for each in self._bindings.get(aor, ()) if each.expires > now}
-        fresh = sum(1 for contact, expires in wanted if expires and contact.uri not in current)
-        if len(current) + fresh > self._bounds.contacts_per_user:
+        after = set(current)
+        for uri, _, expires in wanted:
+            (after.add if expires else after.discard)(uri)
+        growth = len(after) - len(current)
+        if growth > 0 and len(after) > self._bounds.contacts_per_user:
             return RegistrarResult(403)
-        if self._count + fresh > self._bounds.bindings:
+        if growth > 0 and self._count + growth > self._bounds.bindings:
             return RegistrarResult(503, ((b"Retry-After", b"60"),))
-        for contact, _ in wanted:
-            known = current.get(contact.uri)
+        for uri, _, _ in wanted:
+            known = current.get(uri)
             if known is not None and known.call_id == call_id and cseq <= known.cseq:
                 return RegistrarResult(500)  # out of order: RFC 3261 §10.3 step 7 aborts the whole request
         agent = (request.get(b"user-agent") or b"")[:64]
         added: list[bytes] = []
         removed: list[bytes] = []
-        for contact, expires in wanted:
-            known = self._find(aor, contact.uri)
+        for uri, q, expires in wanted:
+            known = self._find(aor, uri)
             if expires == 0:
                 if known is not None:
                     self._drop(known)
-                    removed.append(contact.uri)
+                    removed.append(uri)
             elif known is not None:
                 known.call_id, known.cseq, known.expires = call_id, cseq, now + expires
-                known.q, known.flow, known.agent = contact.q, flow, agent
+                known.q, known.agent = q, agent
+                if known.flow is not flow:
+                    self._move(known, flow)
             else:
-                self._add(Binding(aor, contact.uri, call_id, cseq, now + expires, contact.q, flow, agent))
-                added.append(contact.uri)
+                self._add(Binding(aor, uri, call_id, cseq, now + expires, q, flow, agent))
+                added.append(uri)
         return RegistrarResult(200, self._contact_headers(aor, now), tuple(added), tuple(removed))
 
     def _remove_all(self, aor: bytes, call_id: bytes, cseq: int) -> RegistrarResult:
@@ -182,17 +189,32 @@ class Registrar:
 
     def _add(self, binding: Binding) -> None:
         self._bindings.setdefault(binding.aor, []).append(binding)
-        self._by_uri[binding.uri] = binding
+        self._by_uri.setdefault(binding.uri, []).append(binding)
         self._count += 1
+        if binding.flow is not None:
+            self._move(binding, binding.flow)
+
+    def _move(self, binding: Binding, flow: Flow | None) -> None:
+        """Bind to another flow, or to none."""
+        old, binding.flow = binding.flow, flow
+        if old is not None and old.reliable and (there := self._by_flow.get(old.id)) is not None:
+            there.discard(binding)
+            if not there:
+                del self._by_flow[old.id]
+        if flow is not None and flow.reliable:
+            self._by_flow.setdefault(flow.id, set()).add(binding)
 
     def _drop(self, binding: Binding) -> None:
         bindings = self._bindings[binding.aor]
         bindings.remove(binding)
         if not bindings:
             del self._bindings[binding.aor]
-        if self._by_uri.get(binding.uri) is binding:
+        same = self._by_uri[binding.uri]
+        same.remove(binding)
+        if not same:
             del self._by_uri[binding.uri]
         self._count -= 1
+        self._move(binding, None)
 
 
 def _number(text: bytes, name: bytes) -> int:

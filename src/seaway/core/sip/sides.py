@@ -33,11 +33,26 @@ class Sides:
             self._vias[transport, nic] = b"Via: SIP/2.0/%b %b;rport;branch=" % (transport.upper().encode(), place)
             parameter = b"" if transport == "udp" else b";transport=" + transport.encode()
             self._routes[transport, nic] = b"Record-Route: <sip:%%b@%b%b;lr>" % (place, parameter)
+        self._present = frozenset(advertised)
+        self._fill(advertised)
         self.own = frozenset(names)
+
+    def _fill(self, advertised: dict[tuple[TransportName, str], Address]) -> None:
+        """A connection that we dial may use a transport on which nobody can reach us on that NIC: then Via and
+        Record-Route name another listener of ours, and the peer keeps to the connection (RFC 5923)."""
+        for nic in ("inner", "outer"):
+            near = [key for key in advertised if key[1] == nic] or list(advertised)
+            for transport in ("udp", "tcp", "tls"):
+                if (transport, nic) in self._vias:
+                    continue
+                place = host_port(advertised[near[0]]) if near else b"anonymous.invalid"  # no SIP listener at all
+                self._vias[transport, nic] = b"Via: SIP/2.0/%b %b;rport;branch=" % (transport.upper().encode(), place)
+                other = self._routes[near[0]] if near else b"Record-Route: <sip:%b@anonymous.invalid;lr>"
+                self._routes[transport, nic] = other
 
     def has(self, transport: TransportName, nic: str) -> bool:
         """Whether we can be reached over `transport` on `nic`."""
-        return (transport, nic) in self._vias
+        return (transport, nic) in self._present
 
     def via(self, where: Flow | Hop) -> bytes:
         """The Via line up to the branch value."""
