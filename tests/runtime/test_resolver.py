@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,6 +26,15 @@ RECORDS = {
     ("alias.example.test.", "CNAME"): "edge1.example.test.",
     ("big.example.test.", "A"): "203.0.113.99",
 }
+
+
+@pytest.fixture(autouse=True)
+def may_bind() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as trial:
+        try:
+            trial.bind((DNS, 53))
+        except PermissionError:
+            pytest.skip("port 53 needs root")
 
 
 class NameServer(asyncio.DatagramProtocol):
@@ -84,10 +94,7 @@ async def rig(
 ) -> AsyncIterator[tuple[Resolver, NameServer, Counters]]:
     loop = asyncio.get_running_loop()
     server, counters = NameServer(), Counters()
-    try:
-        transport, _ = await loop.create_datagram_endpoint(lambda: server, local_addr=(DNS, 53))
-    except PermissionError:
-        pytest.skip("port 53 needs root")
+    transport, _ = await loop.create_datagram_endpoint(lambda: server, local_addr=(DNS, 53))
     tcp = await asyncio.start_server(server.stream, DNS, 53)
     resolver = Resolver(Sockets(resolution(), "core1"), [DNS], counters, timeout=timeout, families=families)
     try:
