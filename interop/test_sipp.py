@@ -6,13 +6,18 @@ import time
 
 import pytest
 
-from interop.conftest import Peers
+from interop.conftest import Peers, wait_for
 from seaway.lab.accounts import ALICE, BOB, CAROL, DAVE, LabUser
 from seaway.lab.session import Session
 
 # Inside, and outside with edge_udp and edge_tcp on.
 _PLACES = [(DAVE, "udp"), (DAVE, "tcp"), (CAROL, "udp"), (CAROL, "tcp")]
 _IDS = [f"{user.name}-{transport}" for user, transport in _PLACES]
+
+
+def _is_registered(peers: Peers, user: LabUser) -> bool:
+    rows = peers.stage.pair.status(user.node, "registrations")
+    return any(row["user"].startswith(f"{user.name}@") for row in rows)
 
 
 def _far(user: LabUser) -> LabUser:
@@ -38,9 +43,8 @@ def test_a_phone_calls_sipp(peers: Peers, phones: Session, user: LabUser, transp
     far_user = _far(user)
     far = phones.phones[far_user.name]
     sipp = peers.sipp(user, transport)
-    sipp.register()
     waiting = sipp.answer()
-    time.sleep(0.3)  # SIPp has no sign for "listening"
+    wait_for(lambda: _is_registered(peers, user), 5.0, "SIPp does not register")
     far.forget_recordings()
     mark = far.mark()
     far.dial(f"sip:{user.name}@example.test")

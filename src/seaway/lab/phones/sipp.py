@@ -32,7 +32,7 @@ To: <sip:{user}@{domain}>
 Call-ID: [call_id]
 CSeq: {cseq} REGISTER
 Contact: <sip:{user}@[local_ip]:[local_port];transport=[transport]>
-Expires: 120
+Expires: {expires}
 {auth}Content-Length: 0
 
 ]]></send>
@@ -176,14 +176,12 @@ class Sipp:
     def _auth(self) -> str:
         return f"[authentication username={self.user} password={self.password}]\n"
 
-    def register(self) -> None:
-        """Register and leave; the binding stays. Raises LabError."""
-        text = _HEAD.format(name="register")
-        text += _REGISTER.format(**self._fields(cseq="1"))
+    def _registration(self, cseq: int = 1, expires: int = 120) -> str:
+        fields = self._fields(expires=str(expires))
+        text = _REGISTER.format(**(fields | {"cseq": str(cseq)}))
         text += '  <recv response="401" auth="true"/>\n'
-        text += _REGISTER.format(**self._fields(cseq="2", auth=self._auth()))
-        text += '  <recv response="200"/>\n</scenario>\n'
-        self.finish(self._start("register", text), "register")
+        text += _REGISTER.format(**(fields | {"cseq": str(cseq + 1), "auth": self._auth()}))
+        return text + '  <recv response="200"/>\n'
 
     def call(self, target: str, milliseconds: int = 1000) -> None:
         """Call `target`, stay, hang up. Raises LabError when any step does not come."""
@@ -205,10 +203,15 @@ class Sipp:
         text += '  <recv response="200"/>\n  <label id="2"/>\n</scenario>\n'
         self.finish(self._start("call", text), "call")
 
-    def answer(self) -> subprocess.Popen[bytes]:
-        """Wait for one call and send the tone; `finish` waits for its end."""
-        text = _HEAD.format(name="answer") + _UAS.format(user=self.user, stream=self._stream())
-        return self._start("answer", text + "</scenario>\n")
+    def answer(self, milliseconds: int = 5000) -> subprocess.Popen[bytes]:
+        """Register, take calls for so long on that connection (ring, answer, send the tone, wait for BYE), and
+        remove the binding."""
+        uas = _HEAD.format(name="take") + _UAS.format(user=self.user, stream=self._stream()) + "</scenario>\n"
+        path = self.directory / "take.xml"
+        path.write_text(uas)
+        text = _HEAD.format(name="answer") + self._registration()
+        text += f'  <pause milliseconds="{milliseconds}"/>\n' + self._registration(3, 0) + "</scenario>\n"
+        return self._start("answer", text, "-oocsf", str(path))
 
     def _stream(self) -> str:
         """Scenario text that begins to send the tone. The relays answer only whoever sends, so an echo is no peer."""
@@ -217,7 +220,7 @@ class Sipp:
         path.write_bytes(alaw_tone(self.tone))
         return f'  <nop><action><exec rtp_stream="{path},-1,8,PCMA/8000"/></action></nop>\n'
 
-    def _start(self, name: str, text: str) -> subprocess.Popen[bytes]:
+    def _start(self, name: str, text: str, *more: str) -> subprocess.Popen[bytes]:
         self.directory.mkdir(parents=True, exist_ok=True)
         path = self.directory / f"{name}.xml"
         path.write_text(text)
@@ -228,7 +231,8 @@ class Sipp:
         command = [
             "sipp", self.remote, "-sf", str(path), "-m", "1", "-nostdin", "-i", self.address, "-p", str(self.port),
             "-mp", str(self.media_port), "-t", "u1" if self.transport == "udp" else "t1",
-            "-timeout", "20", "-timeout_error", "-trace_err", "-error_file", str(self.directory / f"{name}_errors.log"),
+            "-timeout", "20", "-timeout_error", "-trace_err", "-error_file",
+            str(self.directory / f"{name}_errors.log"), *more,
         ]  # fmt: skip
         return self.run(command, log)
 
