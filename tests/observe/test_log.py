@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from seaway.observe import log
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
+
 
 CANARY = "planted-canary-7731"
 
@@ -70,3 +80,13 @@ def test_long_values_are_cut(tmp_path: Path) -> None:
 def test_a_log_file_that_cannot_be_opened_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(log.LogError, match=r"set \[log\] file"):
         log.configure("text", "info", tmp_path / "none" / "log")
+
+
+def test_a_full_disk_costs_lines_not_calls() -> None:
+    stream = log.configure("text", "info", Path("/dev/full"))
+    logger = log.get()
+    for number in range(100):
+        logger.info("test.event", number=number)
+    with contextlib.suppress(OSError):
+        stream.close()
+    logger.error("after.close")

@@ -110,6 +110,23 @@ def _text(value: object) -> str:
     return escape(json.dumps(value, ensure_ascii=False, default=str))
 
 
+class _Lines:
+    """Writes lines to one stream. A full disk or a closed terminal costs the line, never the call that logs."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.lost = 0
+
+    def msg(self, line: str) -> None:
+        try:
+            self._stream.write(line + "\n")
+            self._stream.flush()
+        except (OSError, ValueError):
+            self.lost += 1
+
+    debug = info = warning = error = critical = exception = msg
+
+
 def configure(format: Format = "text", level: Level = "info", file: Path | None = None) -> TextIO:
     """Set up the log of this process and return its stream (standard error without `file`). Raises `LogError`."""
     stream: TextIO = sys.stderr
@@ -121,6 +138,7 @@ def configure(format: Format = "text", level: Level = "info", file: Path | None 
                 f"log file {file}: {error.strerror}; set [log] file to a path that can be written"
             ) from error
         stream = os.fdopen(descriptor, "a", buffering=1, encoding="utf-8", errors="backslashreplace")
+    lines = _Lines(stream)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -132,7 +150,7 @@ def configure(format: Format = "text", level: Level = "info", file: Path | None 
             _render_json if format == "json" else _render_text,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(stream),
+        logger_factory=lambda *_: lines,
         cache_logger_on_first_use=False,
     )
     return stream
