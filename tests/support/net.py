@@ -255,8 +255,13 @@ class Network:
         if hop is not None:
             host.reuse[hop] = ours
         host.core.flow_opened(ours, self.now)
-        target.core.flow_opened(theirs, self.now)
-        self.drain(target)
+
+        def accept() -> None:
+            target.core.flow_opened(theirs, self.now)
+            self.drain(target)
+
+        stream.ready = self.now + self.latency
+        self.at(self.latency, accept)
         return ours
 
     def _write(self, host: Host, flow: Flow, data: bytes) -> None:

@@ -126,12 +126,12 @@ class Control:
     def flow_closed(self, flow: Flow, now: float, reason: str = "closed by the peer") -> None:
         """A stream ended."""
         self._flows.pop(flow.id, None)
-        self._proxy.layer.flow_closed(flow, now)
-        self._registrar.flow_closed(flow)
         for link in self._zones.links.values():
             link.machine.closed(flow, reason, now)
             if isinstance(link, ServerLink):
                 link.forget(flow)
+        self._proxy.layer.flow_closed(flow, now)
+        self._registrar.flow_closed(flow)
         self._drain_zones(now)
 
     def pong(self, flow: Flow, now: float) -> None:
@@ -288,7 +288,7 @@ class Control:
     def own_failed(self, client: ClientTransaction, status: int, reason: str, now: float) -> None:
         """OPTIONS of a traversal client zone was not answered."""
         if isinstance(client.context, ClientLink):
-            client.context.client.failed(reason, now)
+            client.context.failed(client, reason, now)
 
     # -- inside
 

@@ -116,6 +116,7 @@ class ClientLink(_Link):
         self._challenge: Challenge | None = None
         self._count = 0  # nonce count of the challenge in use
         self._challenged = False  # this round was challenged once
+        self._current: ClientTransaction | None = None
         self.layer: Proxy | None = None
 
     def probe(self, now: float) -> None:
@@ -146,11 +147,11 @@ class ClientLink(_Link):
                 ).encode()
             )  # fmt: skip
         lines += [b"Content-Length: 0", b"", b""]
-        self.layer.layer.send_request(branch, b"OPTIONS", b"\r\n".join(lines), where, self, now)
+        self._current = self.layer.layer.send_request(branch, b"OPTIONS", b"\r\n".join(lines), where, self, now)
 
     def response(self, client: ClientTransaction, response: Response, now: float) -> None:
-        """An answer to OPTIONS."""
-        if response.status < 200:
+        """An answer to OPTIONS; that of an attempt which was given up says nothing of the present one."""
+        if response.status < 200 or client is not self._current:
             return
         if client.flow is not None:
             self.client.connected(client.flow, now)
@@ -161,6 +162,11 @@ class ClientLink(_Link):
                 self._send(now)
                 return
         self.client.answered(response.status, now)
+
+    def failed(self, client: ClientTransaction, reason: str, now: float) -> None:
+        """OPTIONS could not be sent or was not answered."""
+        if client is self._current:
+            self.client.failed(reason, now)
 
     def _choose(self, response: Response) -> Challenge | None:
         challenges: list[Challenge] = []

@@ -108,7 +108,9 @@ class ZoneClient(_Zone):
             self._pong_due = None
 
     def answered(self, status: int, now: float) -> None:
-        """Final answer to OPTIONS after authentication."""
+        """Final answer to OPTIONS after authentication; ignored when the attempt was given up before."""
+        if not self._probing:
+            return
         self._probing = False
         if 200 <= status < 300 and self.flow is not None:
             self._back_off = FIRST_BACK_OFF
@@ -121,15 +123,16 @@ class ZoneClient(_Zone):
         self._fail(reason, now)
 
     def failed(self, reason: str, now: float) -> None:
-        """The connection could not be made, or OPTIONS was not answered."""
-        self._probing = False
-        self._fail(reason, now)
+        """The connection could not be made, or OPTIONS was not answered; once for each attempt."""
+        if self._probing:
+            self._fail(reason, now)
 
     def closed(self, flow: Flow, reason: str, now: float) -> None:
         """The connection ended."""
         if flow is self.flow:
-            self._probing = False
             self.flow = None
+            if self.state is ZoneState.CONNECTING:
+                reason += " (before OPTIONS was answered: does the edge expect this node's certificate name?)"
             self._fail(f"connection closed: {reason}", now)
 
     def pong(self, flow: Flow) -> None:
@@ -151,7 +154,8 @@ class ZoneClient(_Zone):
             self._next_ping = now + self._ping
             if self.flow is not None:
                 self._outputs.append(SendPing(self.flow))
-                self._pong_due = now + PONG_TIMEOUT
+                if self._pong_due is None:  # the first ping without an answer counts
+                    self._pong_due = now + PONG_TIMEOUT
         if self._next_probe is not None and now >= self._next_probe:
             self._next_probe = None
             if self.state is ZoneState.FAILED:
@@ -164,6 +168,7 @@ class ZoneClient(_Zone):
             self._outputs.append(ProbeZone())
 
     def _fail(self, reason: str, now: float) -> None:
+        self._probing = False
         if self.flow is not None:
             self._outputs.append(Dropped(self.flow, reason))
             self.flow = None
