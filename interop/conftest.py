@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from seaway.lab.accounts import BOB, LabUser
+from seaway.lab.accounts import ALICE, BOB, LabUser
 from seaway.lab.dns import DOMAIN
 from seaway.lab.errors import LabError
 from seaway.lab.firewall import deployment_text
+from seaway.lab.pair import NODES
 from seaway.lab.phones.baresip import Account
 from seaway.lab.phones.linphone import Linphone
 from seaway.lab.phones.sipp import Sipp
@@ -131,6 +133,21 @@ class Peers:
         phone.launch()
         return phone
 
+    def wait_registered(self, user: LabUser, transport: str) -> None:
+        """Until the node has a binding of `user` over `transport`. Raises LabError."""
+
+        def there() -> bool:
+            rows = self.stage.pair.status(user.node, "registrations")
+            mine = [row["via"] for row in rows if row["user"].startswith(f"{user.name}@")]
+            return any(via.endswith(f"/{transport}") for via in mine)
+
+        wait_for(there, 8.0, f"{user.name} does not register over {transport}")
+
+    def wait_idle(self) -> None:
+        """Until neither node has a call. Raises LabError."""
+        pair = self.stage.pair
+        wait_for(lambda: not any(pair.status(node, "calls") for node in NODES), 5.0, "a call does not end")
+
     def close(self) -> None:
         for phone in self._started:
             phone.close()
@@ -141,8 +158,6 @@ class Peers:
 
 def wait_for(done: object, patience: float, otherwise: str) -> None:
     """Poll until `done()` is true. Raises LabError."""
-    import time
-
     assert callable(done)
     limit = time.monotonic() + patience
     while not done():
@@ -161,8 +176,6 @@ def peers(stage: Stage) -> Iterator[Peers]:
 @pytest.fixture
 def good_call(phones: Session) -> Iterator[None]:
     """After a test: the next good call still works."""
-    from seaway.lab.accounts import ALICE
-
     yield
     report = phones.call(ALICE, BOB, talk=1.2)
     assert report.good, report.problem()

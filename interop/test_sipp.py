@@ -6,18 +6,13 @@ import time
 
 import pytest
 
-from interop.conftest import Peers, wait_for
+from interop.conftest import Peers
 from seaway.lab.accounts import ALICE, BOB, CAROL, DAVE, LabUser
 from seaway.lab.session import Session
 
 # Inside, and outside with edge_udp and edge_tcp on.
 _PLACES = [(DAVE, "udp"), (DAVE, "tcp"), (CAROL, "udp"), (CAROL, "tcp")]
 _IDS = [f"{user.name}-{transport}" for user, transport in _PLACES]
-
-
-def _is_registered(peers: Peers, user: LabUser) -> bool:
-    rows = peers.stage.pair.status(user.node, "registrations")
-    return any(row["user"].startswith(f"{user.name}@") for row in rows)
 
 
 def _far(user: LabUser) -> LabUser:
@@ -44,7 +39,7 @@ def test_a_phone_calls_sipp(peers: Peers, phones: Session, user: LabUser, transp
     far = phones.phones[far_user.name]
     sipp = peers.sipp(user, transport)
     waiting = sipp.answer()
-    wait_for(lambda: _is_registered(peers, user), 5.0, "SIPp does not register")
+    peers.wait_registered(user, transport)
     far.forget_recordings()
     mark = far.mark()
     far.dial(f"sip:{user.name}@example.test")
