@@ -45,6 +45,10 @@ from seaway.runtime.udp import UdpListener
 __all__ = ["MediaCore", "Prepared", "prepare", "run_signal"]
 
 
+_LINKS = 2000  # connections at the traversal ports: one for each zone, and room for reconnects
+_LINKS_PER_SOURCE = 50
+
+
 class MediaCore(Core, Protocol):
     """Call control with its media side and its views."""
 
@@ -147,6 +151,10 @@ class _Node:
             per_source=config.limits.connections_per_source,
             patience=config.limits.first_request,
         )
+        # Traversal links have room of their own: a crowd at the public ports never keeps the core out.
+        self._links = Connections(
+            driver, limit=_LINKS, per_source=_LINKS_PER_SOURCE, patience=config.limits.first_request
+        )
         self._listeners: list[StreamListener] = []
         self._datagrams: dict[str, UdpListener] = {}
         for listener, sock in prepared.open:
@@ -156,7 +164,8 @@ class _Node:
             context = None
             if listener.transport == "tls" and prepared.contexts is not None:
                 context = prepared.contexts.mutual if listener.mutual else prepared.contexts.server
-            self._listeners.append(StreamListener(sock, listener, context, self._connections, driver))
+            room = self._connections if listener.zone is None else self._links
+            self._listeners.append(StreamListener(sock, listener, context, room, driver))
         client = prepared.contexts.client if prepared.contexts is not None else None
         self._dialer = Dialer(sockets, driver, client, self._resolver.addresses, self._datagrams)
         driver.send_to = self._dialer.send
@@ -191,6 +200,7 @@ class _Node:
             listener.close()
         self._dialer.close()
         self._connections.close()
+        self._links.close()
         for datagrams in self._datagrams.values():
             datagrams.close()
         self._resolver.close()
