@@ -91,7 +91,7 @@ class Dns(Settings):
 class Sip(Settings):
     domains: tuple[Domain, ...] = ()  # default: the deployment's domain
     realm: Annotated[str, Field(min_length=1, max_length=128)] | None = None  # default: the first domain
-    media_idle: Seconds = 300.0
+    media_idle: Seconds = 1800.0
 
 
 class Registrar(Settings):
