@@ -269,10 +269,11 @@ class Proxy:
         """Send a response (our Via removed) upstream."""
         context = branch.context
         status = response.status
+        first = context.server.request is not None
         self._respond(context, response, now)
         if 200 <= status < 300:
-            if branch.final is None:
-                branch.final = response
+            branch.final = response
+            if first:
                 self._user.finished(context, status, now)
             if len(context.branches) > 1:
                 self.cancel_branches(context, now)
