@@ -3,6 +3,10 @@
 A `Flow` object is kept for each peer so that call control sees the same object each time. The flows live in two
 generations: when the young one is full it becomes the old one, and whoever is heard from moves back; peers that are
 silent for a whole generation are forgotten. Memory is bounded by twice `flows`.
+
+Under load the socket is read by the clock, each millisecond, instead of at each datagram: waking up costs more than
+reading, and all that came in between shares one look at the timers and one burst of answers. When a few looks in turn
+find nothing, the loop watches the socket again.
 """
 
 from __future__ import annotations
@@ -22,6 +26,10 @@ __all__ = ["UdpListener"]
 
 _BURST = 64  # datagrams read per wake-up, so that timers and streams get their turn
 _OCTETS = 65535
+_BUSY = 0.002  # seconds between two wake-ups, below which the next one counts as load
+_STREAK = 16  # such wake-ups in turn after which the socket is read by the clock
+_LOOK = 0.001  # seconds between two looks then
+_EMPTY = 3  # looks without a datagram after which the loop watches the socket again
 _QUEUE = 1000  # datagrams waiting for a full socket buffer; more are dropped, as the network would
 
 
@@ -51,9 +59,15 @@ class UdpListener:
         self._counters: Counters = driver.counters
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(sock.fileno(), self._readable)
+        self._woken = 0.0  # monotonic seconds of the last wake-up
+        self._streak = 0
+        self._empty = 0
+        self._timer: asyncio.TimerHandle | None = None  # while the socket is read by the clock
         driver.datagrams[listener.address] = self
 
     def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         self._loop.remove_reader(self._socket.fileno())
         if self._waiting:
             self._loop.remove_writer(self._socket.fileno())
@@ -75,8 +89,32 @@ class UdpListener:
     # -- in
 
     def _readable(self) -> None:
-        receive_from, receive, young = self._socket.recvfrom, self._driver.receive, self._young
+        """The loop says that there is something."""
         now = time.monotonic()
+        self._read(now)
+        self._streak = self._streak + 1 if now - self._woken < _BUSY else 0
+        if self._streak >= _STREAK:
+            self._streak = 0
+            self._loop.remove_reader(self._socket.fileno())
+            self._empty = 0
+            self._timer = self._loop.call_later(_LOOK, self._look)
+        self._woken = now
+
+    def _look(self) -> None:
+        """The clock says that it is time to look."""
+        now = self._woken = time.monotonic()
+        count = self._read(now)
+        self._empty = 0 if count else self._empty + 1
+        if self._empty < _EMPTY:
+            self._timer = self._loop.call_later(_LOOK if count < _BURST else 0.0, self._look)
+        elif self._socket.fileno() >= 0:
+            self._timer = None
+            self._loop.add_reader(self._socket.fileno(), self._readable)
+
+    def _read(self, now: float) -> int:
+        """Read and answer one burst; returns how many datagrams there were."""
+        receive_from, receive, young = self._socket.recvfrom, self._driver.receive, self._young
+        count = 0
         for _ in range(_BURST):
             try:
                 data, remote = receive_from(_OCTETS)
@@ -85,12 +123,15 @@ class UdpListener:
             except OSError:  # an ICMP error of an earlier datagram
                 self._counters.add("sip.udp.icmp")
                 continue
+            count += 1
             flow = young.get(remote)
             if flow is None:
                 flow = self._remember(remote[:2])
                 young = self._young
             receive(data, flow, now)
-        self._driver.settle(now)
+        if count:
+            self._driver.settle(now)
+        return count
 
     def _remember(self, remote: Address) -> Flow:
         flow = self._young.get(remote) or self._old.pop(remote, None)
