@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seaway.wire.sip.errors import SipError
+from seaway.wire.sip.lexer import is_token
 from seaway.wire.sip.nameaddr import (
     STAR,
     NameAddr,
@@ -168,7 +169,8 @@ def test_short_ways_agree_with_the_parser(value: bytes) -> None:
     try:
         tag = tag_of(value)
     except SipError:
-        assert address.tag is not None and address.tag.startswith(b'"')
+        # It also checks that the tag is a token, which the parser leaves to its reader.
+        assert address.tag is not None and not is_token(address.tag)
     else:
         assert tag == address.tag
 
