@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from conftest import ROOT
 from tests import house
-from tests.conftest import ROOT
 from tests.house import Module
 
 _SOURCE = ROOT / "src" / "seaway"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from conftest import ROOT
 
 SAMPLE = """
 import pytest
@@ -36,7 +36,7 @@ def test_skipped_peers(tmp_path: Path, folder: str, required: str, expected: str
     sample = tmp_path / folder / "test_sample.py"
     sample.parent.mkdir()
     sample.write_text(SAMPLE)
-    command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider", str(sample)]
+    command = [sys.executable, "-m", "pytest", "-p", "conftest", "-p", "no:cacheprovider", str(sample)]
     environment = {**os.environ, "SEAWAY_REQUIRE_PEERS": required}
     options = ["-o", "addopts=-q", "--rootdir", str(tmp_path), "-o", "markers=interop"]
     done = subprocess.run([*command, *options], cwd=ROOT, env=environment, capture_output=True, text=True)
