@@ -114,7 +114,7 @@ class TransactionLayer:
             self.counters["sip.response.stray"] += 1
             return
         client = self._clients.get(branch)
-        method = cseq_of(response)[1]
+        method = response.method or cseq_of(response)[1]
         if client is not None and method == b"CANCEL":
             client = self._clients.get(branch + b"/CANCEL")
         if client is None or client.method != method:

@@ -129,11 +129,12 @@ class Request(Message):
 
 
 class Response(Message):
-    """A SIP response; `status` 100 to 699, `reason` raw."""
+    """A SIP response; `status` 100 to 699, `reason` raw. `method` is that of CSeq, b"" when it was not parsed."""
 
-    __slots__ = ("reason", "status")
+    __slots__ = ("method", "reason", "status")
 
     def __init__(self, status: int, reason: bytes, names: list[bytes], lines: list[bytes], body: bytes) -> None:
+        self.method = b""
         self.status = status
         self.reason = reason
         self.names = names
@@ -156,23 +157,44 @@ def parse(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Request | Response:
     if not unique >= REQUIRED:
         missing = sorted(name.decode() for name in REQUIRED - unique)
         raise SipError(f"missing header: {', '.join(missing)}", section="RFC 3261 §8.1.1")
-    if len(unique) != len(names):
+    repeated = len(names) - len(unique)
+    if repeated and names.count(b"via") - 1 != repeated:
         for name in SINGLE & unique:
             if names.count(name) > 1:
                 raise SipError(f"header {name.decode()} occurs twice", section="RFC 3261 §7.3.1")
     if b"content-length" in unique:
-        _trim_body(message, limits)
+        if _LENGTHS.get(message.lines[names.index(b"content-length")]) != len(message.body):
+            _trim_body(message, limits)
     elif len(message.body) > limits.body:
         raise SipError("body is too large", status=413, section="RFC 3261 §21.4.11")
+    line = message.lines[names.index(b"cseq")]
+    method = _CSEQS.get(line) or _checked_cseq(message, line)
+    if type(message) is Response:
+        message.method = method
+    elif method != message.method:  # type: ignore[union-attr]
+        raise SipError("CSeq names another method than the request line", section="RFC 3261 §8.1.1.5")
+    return message
+
+
+_CACHE = 1000  # entries of a cache of a pure function
+_STATUS_LINES: dict[bytes, tuple[int, bytes]] = {}  # status line that was found good -> status, reason
+_CSEQS: dict[bytes, bytes] = {}  # CSeq line that was found good -> method
+_LENGTHS = {b"Content-Length: %d" % length: length for length in range(_CACHE)}  # the usual spelling of small bodies
+
+
+def _checked_cseq(message: Message, line: bytes) -> bytes:
+    """The method of CSeq; its number must be below 2**31."""
     number, method = cseq_of(message)
     if len(number) > 9 or not number.isdigit():  # nine digits are always below 2**31
         try:
             parse_digits(number, maximum=_MAX_CSEQ)
         except WireError as error:
             raise SipError(f"CSeq: {error.what}", section="RFC 3261 §8.1.1.5") from None
-    if type(message) is Request and method != message.method:
-        raise SipError("CSeq names another method than the request line", section="RFC 3261 §8.1.1.5")
-    return message
+    if len(_CSEQS) >= _CACHE:
+        _CSEQS.clear()
+    if len(line) < 64:
+        _CSEQS[line] = method
+    return method
 
 
 def cseq_of(message: Message) -> tuple[bytes, bytes]:
@@ -229,13 +251,21 @@ def _canonical(names: list[bytes | None], lines: list[bytes]) -> list[bytes]:
 def _start(start: bytes, names: list[bytes], lines: list[bytes], body: bytes) -> Request | Response:
     """RFC 3261 §7.1 and §7.2: exactly one SP between the parts."""
     if start.startswith(b"SIP/"):
+        known = _STATUS_LINES.get(start)
+        if known is not None:
+            return Response(*known, names, lines, body)
         version, _, rest = start.partition(b" ")
         code, space, reason = rest.partition(b" ")
         if version != _VERSION:
             raise SipError("version is not SIP/2.0", status=505, section="RFC 3261 §7.1")
         if len(code) != 3 or not code.isdigit() or not space or not b"100" <= code <= b"699":
             raise SipError("no status code", section="RFC 3261 §7.2")
-        return Response(parse_digits(code, maximum=699), reason, names, lines, body)
+        status = parse_digits(code, maximum=699)
+        if len(start) < 64:
+            if len(_STATUS_LINES) >= _CACHE:
+                _STATUS_LINES.clear()
+            _STATUS_LINES[start] = (status, reason)
+        return Response(status, reason, names, lines, body)
     parts = start.split(b" ")
     if len(parts) != 3:
         raise SipError("request line has not three parts", section="RFC 3261 §7.1")
