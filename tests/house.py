@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
-__all__ = ["PURE", "ROOMS", "Module", "header", "imports", "length", "loose_reading", "purity", "sockets"]
+__all__ = ["PURE", "ROOMS", "ROOT", "Module", "header", "imports", "length", "loose_reading", "purity", "sockets"]
 
+ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("catalog", "wire", "core", "identity", "policy", "media", "call", "observe", "runtime", "admin", "lab")
 PURE = frozenset({"catalog", "wire", "core", "policy", "call"})
 MAX_LINES = 400

@@ -6,9 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from conftest import ROOT
 from tests import house
-from tests.house import Module
+from tests.house import ROOT, Module
 
 _SOURCE = ROOT / "src" / "seaway"
 _FILES = sorted(str(path.relative_to(_SOURCE)) for path in _SOURCE.rglob("*.py"))
