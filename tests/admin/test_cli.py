@@ -35,7 +35,7 @@ def test_map_of_a_deployment(deployment: Path, capsys: pytest.CaptureFixture[str
     assert any(each["row"] == "T11-01" for each in json.loads(capsys.readouterr().out))
     assert main(["map", "listeners", str(deployment), "edge1"]) == 0
     assert "T11-07" in capsys.readouterr().out
-    assert main(["map", "firewall", str(deployment), "outer", "--interface", "internet=eth7"]) == 0
+    assert main(["map", "firewall", str(deployment), "--at", "outer", "--interface", "internet=eth7"]) == 0
     assert '"eth7"' in capsys.readouterr().out
 
 
@@ -44,8 +44,8 @@ def test_map_of_a_deployment(deployment: Path, capsys: pytest.CaptureFixture[str
     [
         (["map", "resolve", "{tmp}/none.toml"], 2, "cannot be read"),
         (["map", "listeners", "{deployment}", "edge9"], 2, "has no node edge9; it has core1, edge1"),
-        (["map", "firewall", "{deployment}", "middle"], 2, "middle"),
-        (["map", "firewall", "{deployment}", "outer", "--interface", "x"], 2, "ZONE=INTERFACE"),
+        (["map", "firewall", "{deployment}", "--at", "middle"], 2, "middle"),
+        (["map", "firewall", "{deployment}", "--at", "outer", "--interface", "x"], 2, "ZONE=INTERFACE"),
         (["node", "check", "{tmp}/none.toml"], 2, "cannot be read"),
         (["node", "run", "{deployment}", "--ready-fd", "77"], 2, "no such descriptor"),
         (["status", "--run-dir", "{tmp}"], 1, "is the process that serves it running?"),

@@ -97,13 +97,16 @@ def _add_map(parser: argparse.ArgumentParser) -> None:
     listeners.set_defaults(run=map.listeners)
     firewall = kinds.add_parser("firewall", help="the nftables rules of one firewall or node")
     firewall.add_argument("deployment", metavar="DEPLOYMENT.toml")
-    firewall.add_argument("firewall", metavar="FIREWALL")
+    firewall.add_argument("--at", required=True, metavar="NAME", help="a firewall of the deployment, or a node")
     firewall.add_argument(
         "--interface", action="append", default=[], metavar="ZONE=NAME", help="interface of a zone or NIC"
     )
     firewall.add_argument("--without", action="append", default=[], metavar="ROW", help="leave the rules of a row out")
     firewall.add_argument("--log", action="store_true", help="log dropped packets")
     firewall.set_defaults(run=map.firewall)
+    status = kinds.add_parser("status", help="the state of each row, from a proof (docs/status.md)")
+    status.add_argument("--proof", metavar="FILE", help="what `seaway lab prove --json` wrote")
+    status.set_defaults(run=map.status)
 
 
 def _add_node(parser: argparse.ArgumentParser) -> None:

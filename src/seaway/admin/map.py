@@ -7,7 +7,7 @@ import sys
 
 from seaway.admin.errors import UsageError
 
-__all__ = ["firewall", "listeners", "resolve", "rows"]
+__all__ = ["firewall", "listeners", "resolve", "rows", "status"]
 
 
 def rows(options: argparse.Namespace) -> int:
@@ -56,5 +56,22 @@ def firewall(options: argparse.Namespace) -> int:
         interfaces[name] = interface
     resolution = resolved(load_deployment(options.deployment))
     rows = frozenset(options.without)
-    sys.stdout.write(render(resolution, options.firewall, interfaces=interfaces, without_rows=rows, log=options.log))
+    sys.stdout.write(render(resolution, options.at, interfaces=interfaces, without_rows=rows, log=options.log))
+    return 0
+
+
+def status(options: argparse.Namespace) -> int:
+    import json
+    from pathlib import Path
+
+    from seaway.catalog.load import load_catalog
+    from seaway.catalog.views.status import render_status
+
+    proof = {}
+    if options.proof is not None:
+        try:
+            proof = json.loads(Path(options.proof).read_text())
+        except (OSError, ValueError) as error:
+            raise UsageError(f"--proof {options.proof}: {error}; make one with `seaway lab prove --json FILE`") from None
+    sys.stdout.write(render_status(load_catalog(), proof))
     return 0

@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--variant", **variant)  # type: ignore[arg-type]
     prove = command("prove", _prove, "the proof: every row is needed, and nothing else passes")
     prove.add_argument("--json", metavar="FILE", help="write the findings; - for standard output")
+    prove.add_argument("--picture", metavar="FILE", help="draw the calls as SVG")
     prove.add_argument("--only", metavar="ROW", action="append", default=[], help="remove only these rows")
     prove.add_argument("--variant", **variant)  # type: ignore[arg-type]
     return parser
@@ -163,6 +164,11 @@ def _prove(options: argparse.Namespace) -> int:
         sys.stdout.write(text)
     elif options.json:
         Path(options.json).write_text(text)
+    if options.picture:
+        from seaway.lab.firewall import resolution_of
+        from seaway.lab.picture import draw
+
+        Path(options.picture).write_text(draw(resolution_of(options.variant), proof.as_json()))
     for each in [*proof.problems, *(f"no row allows: {packet}" for packet in proof.unexplained[:20])]:
         out.print(f"problem: {each}", highlight=False, markup=False)
     out.print(f"verdict: {proof.verdict} ({proof.seconds:.0f} s)", highlight=False)
