@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from seaway.wire.sip.errors import SipError
 from seaway.wire.sip.message import Request, Response
 from seaway.wire.sip.nameaddr import tag_of
 from seaway.wire.sip.status import reason_phrase
@@ -29,7 +30,7 @@ def build_response(
             or (name == b"timestamp" and status == 100)
             or (name == b"record-route" and 100 < status < 300)
         ):
-            if name == b"to" and tag is not None and status > 100 and tag_of(line.partition(b":")[2]) is None:
+            if name == b"to" and tag is not None and status > 100 and _untagged(line):
                 line = line.rstrip() + b";tag=" + tag
             names.append(name)
             lines.append(line)
@@ -40,6 +41,14 @@ def build_response(
     lines.append(b"Content-Length: 0")
     text = reason if reason is not None else reason_phrase(status)
     return Response(status, text.encode(), names, lines, b"")
+
+
+def _untagged(line: bytes) -> bool:
+    """Whether a To line needs a tag. One that cannot be read goes back as it came: it is what 400 is about."""
+    try:
+        return tag_of(line.partition(b":")[2].strip(b" \t")) is None
+    except SipError:
+        return False
 
 
 def build_ack(request: Request, response: Response) -> bytes:
