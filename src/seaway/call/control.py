@@ -18,7 +18,7 @@ from seaway.call.zones import ClientLink, ServerLink, Zone, Zones
 from seaway.core.sip.build import build_response
 from seaway.core.sip.client import ClientTransaction
 from seaway.core.sip.io import Address, Flow, Send, TransportName
-from seaway.core.sip.proxy import Branch, Context, Proxy
+from seaway.core.sip.proxy import Branch, Context, Proxy, Target
 from seaway.core.sip.registrar import Bounds, Registrar
 from seaway.core.sip.routing import uri_host_port
 from seaway.core.sip.sides import Sides, host_port
@@ -228,7 +228,7 @@ class Control:
             self._proxy.trying(context, now)
             if self._anchor.wanted(zone, found.zone):
                 self._anchor.start(context, zone, found.zone, alias, now)
-        self._carry(context, lambda: self._proxy.forward(context, found.targets, now), now)
+        self._carry(context, found.targets, now)
 
     def _in_dialog(self, context: Context, token: bytes, zone: Zone, now: float) -> None:
         """A request that carries our route token: its dialog was admitted before (RFC 3261 §16.4)."""
@@ -242,15 +242,18 @@ class Control:
             return
         if context.request.method == b"INVITE":
             self._proxy.trying(context, now)
-        self._carry(context, lambda: self._proxy.forward(context, [target], now), now)
+        self._carry(context, [target], now)
 
-    def _carry(self, context: Context, proceed: Callable[[], None], now: float) -> None:
-        """Rewrite the SDP of an anchored call, then proceed; at once or when the relay has answered."""
+    def _carry(self, context: Context, targets: list[Target], now: float) -> None:
+        """Send a request on; before that rewrite the SDP of an anchored call, which may have to wait for the relay."""
+        if context.call is None:
+            self._proxy.forward(context, targets, now)
+            return
 
         def refuse(status: int, why: str) -> None:
             self._refuse(context, Refusal(status, why), now)
 
-        self._anchor.carry_request(context, proceed, refuse, now)
+        self._anchor.carry_request(context, lambda: self._proxy.forward(context, targets, now), refuse, now)
 
     def route_ack(self, request: Request, token: bytes | None, flow: Flow, now: float) -> None:
         """An ACK for a 2xx: only with our route token."""

@@ -62,6 +62,7 @@ class Paths:
         self._udp_flows: dict[tuple[int, Address], Flow] = {}
         # Caches of pure functions, emptied when full: phones say the same again and again.
         self._aliases: dict[bytes, bytes | None] = {}
+        self._searches: dict[bytes, list[str]] = {}
         self._by_uri: dict[bytes, Target] = {}
 
     # -- new requests
@@ -85,12 +86,15 @@ class Paths:
 
     def search(self, alias: bytes, uri: bytes, ingress: Zone, now: float) -> Found:
         """Apply the dial plan. A request never goes back to the zone it came from."""
-        try:
-            text = alias.decode("ascii")
-        except UnicodeDecodeError:
-            return Found(None, [], 404, "the alias has octets outside ASCII")
+        names = self._searches.get(alias)
+        if names is None:
+            try:
+                names = self._plan.targets(alias.decode("ascii"))
+            except UnicodeDecodeError:
+                return Found(None, [], 404, "the alias has octets outside ASCII")
+            _remember(self._searches, alias, names)
         status, why = 404, "no rule of the dial plan matches"
-        for name in self._plan.targets(text):
+        for name in names:
             if name == REGISTRATIONS:
                 targets = [self.to_binding(each, now) for each in self._registrar.lookup(alias, now)]
                 usable = [each for each in targets if each is not None]
@@ -109,10 +113,11 @@ class Paths:
                     status, why = 480, f"zone {name} is {link.machine.state.value}: {link.machine.reason}"
                     continue
                 return Found(link.zone, [Target(uri, link.flow, b"z" + name.encode())])
-            hop = self._zones.hop(name)
-            if hop is not None:
+            neighbour = self._zones.neighbour(name)
+            if neighbour is not None:
+                zone, hop = neighbour
                 payload = b"n" if hop.transport == "udp" else b"z" + name.encode()
-                return Found(Zone(name, "neighbour"), [self._to_hop(uri, hop, payload)])
+                return Found(zone, [self._to_hop(uri, hop, payload)])
         return Found(None, [], status, why)
 
     def to_binding(self, binding: Binding, now: float) -> Target | None:
@@ -135,8 +140,8 @@ class Paths:
             link = self._zones.links.get(name)
             if link is not None:
                 return Target(request.uri, link.flow, token) if link.flow is not None else None
-            hop = self._zones.hop(name)
-            return self._to_hop(request.uri, hop, token) if hop is not None else None
+            neighbour = self._zones.neighbour(name)
+            return self._to_hop(request.uri, neighbour[1], token) if neighbour is not None else None
         if kind == b"f":
             number = token.rpartition(b"-")[2]
             flow = self._flows.get(int(number, 16))  # ours: the token's MAC was checked
@@ -197,9 +202,13 @@ class Paths:
         if flow.transport != "udp":
             return self._stream % flow.id
         contact = request.get(b"contact")
-        if contact is not None and uri_host_port(uri_of(contact)) == host_port(flow.remote):
+        if contact is None:
+            return self._udp_payload(flow)
+        place = host_port(flow.remote)
+        # The short way for <sip:user@host:port> and nothing else: then the last @ stands before our place.
+        if contact.endswith(b"@" + place + b">") and contact.startswith(b"<sip:") and contact.count(b">") == 1:
             return b"n"
-        return self._udp_payload(flow)
+        return b"n" if uri_host_port(uri_of(contact)) == place else self._udp_payload(flow)
 
     def _udp_payload(self, flow: Flow) -> bytes:
         for index, listener in enumerate(self._udp):

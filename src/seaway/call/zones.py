@@ -257,8 +257,12 @@ class Zones:
             else:
                 self.links[zone.name] = ServerLink(zone, config, outputs, counters)
         self.neighbours: dict[str, NeighbourZone] = {zone.name: zone for zone in config.neighbours}
+        zones = {name: Zone(name, "neighbour") for name in self.neighbours}
+        self._hops = {
+            name: (zones[name], _hop(neighbour)) for name, neighbour in self.neighbours.items() if neighbour.addresses
+        }
         self._by_address = {
-            address: (Zone(zone.name, "neighbour"), zone) for zone in config.neighbours for address in zone.addresses
+            address: (zones[zone.name], zone) for zone in config.neighbours for address in zone.addresses
         }
 
     def attach(self, proxy: Proxy) -> None:
@@ -284,13 +288,9 @@ class Zones:
             return DEFAULT_ZONE
         return zone
 
-    def hop(self, name: str) -> Hop | None:
-        """Where a neighbour zone is reached."""
-        neighbour = self.neighbours.get(name)
-        if neighbour is None:
-            return None
-        verify = neighbour.verify_name if neighbour.transport == "tls" else None
-        return Hop(neighbour.transport, neighbour.addresses[0], neighbour.port, neighbour.nic, verify)
+    def neighbour(self, name: str) -> tuple[Zone, Hop] | None:
+        """A neighbour zone and where it is reached."""
+        return self._hops.get(name)
 
     def snapshot(self, now: float) -> list[dict[str, object]]:
         """For `seaway status zones`."""
@@ -299,3 +299,8 @@ class Zones:
             place = host_port((neighbour.addresses[0], neighbour.port)).decode()
             rows.append({"name": neighbour.name, "kind": "neighbour", "state": "configured", "peer": place})
         return rows
+
+
+def _hop(neighbour: NeighbourZone) -> Hop:
+    verify = neighbour.verify_name if neighbour.transport == "tls" else None
+    return Hop(neighbour.transport, neighbour.addresses[0], neighbour.port, neighbour.nic, verify)

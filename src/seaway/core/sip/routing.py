@@ -40,6 +40,8 @@ def uri_user(uri: bytes) -> bytes:
 
 def is_loose(uri: bytes) -> bool:
     """Whether a Route URI has the `lr` parameter."""
+    if b";" not in uri:
+        return False
     params = uri.partition(b";")[2].partition(b"?")[0].lower().split(b";")
     return any(param == b"lr" or param.startswith(b"lr=") for param in params)
 

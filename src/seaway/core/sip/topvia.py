@@ -17,7 +17,7 @@ MAGIC = b"z9hG4bK"
 
 _MAX_HEADS = 10_000
 _heads: dict[bytes, tuple[str, int | None, bytes]] = {}
-"""`SIP/2.0/UDP host:port` -> host, port, sent-by: a peer writes the same in each message. A cache of a pure function."""
+"""`SIP/2.0/UDP host:port` -> host, port, sent-by: a peer writes the same each time. A cache of a pure function."""
 
 
 def split_via(message: Message) -> int:

@@ -171,7 +171,7 @@ def parse(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Request | Response:
     method = _CSEQS.get(line) or _checked_cseq(message, line)
     if type(message) is Response:
         message.method = method
-    elif method != message.method:  # type: ignore[union-attr]
+    elif method != message.method:
         raise SipError("CSeq names another method than the request line", section="RFC 3261 §8.1.1.5")
     return message
 
