@@ -442,11 +442,18 @@ def test_the_bye_of_an_unwanted_fork_keeps_the_call() -> None:
         answering(phone, (0.2, 200, sdp(phone.address[0], 40000)))
     dialog = alice.call(first.uri, sdp())
     pair.net.run(3)
-    assert dialog.statuses.count(200) >= 1
-    calls = pair.edge.core.snapshot("calls", pair.net.now)
-    assert len(calls) == 1
-    kept = pair.edge.core._anchor._sessions[str(calls[0]["session"])]
-    assert kept.callee_tag is not None
+    assert all(phone.dialogs[dialog.call_id].ended == "" for phone in (first, second)), "both answered"
+    unwanted = first if first.tag not in dialog.remote else second
+    assert unwanted.tag not in dialog.remote
+    other = Dialog(
+        dialog.call_id, dialog.local, f"<{first.uri}>;tag={unwanted.tag}", unwanted.contact_uri, dialog.routes
+    )
+    other.cseq = 50
+    alice.request("BYE", other)
+    pair.net.run(1)
+    assert unwanted.dialogs[dialog.call_id].ended == "bye received"
+    for host in (pair.core, pair.edge):
+        assert [each["state"] for each in host.core.snapshot("calls", pair.net.now)] == ["answered"]
     alice.bye(dialog)
     pair.net.run(1)
-    pair.idle()
+    closed_once(pair)

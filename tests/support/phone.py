@@ -49,6 +49,7 @@ class Phone:
         self.net, self.user, self.address, self.proxy, self.domain = net, user, address, proxy, domain
         self.password = password if password is not None else f"secret-{user}"
         self.contact = contact or address
+        self.tag = f"{user}-{address[0].replace(':', '.')}"  # of dialogs that others begin
         self.script: list[tuple[float, int, bytes]] = [(0.1, 180, b""), (0.5, 200, b"")]
         self.ack_body = b""
         self.outputs: deque[Any] = deque()
@@ -291,7 +292,7 @@ class Phone:
         if request.method == b"INVITE":
             if dialog is None:
                 routes = [value.decode() for value in request.all(b"record-route")]
-                local = f"{request.require(b'to').decode()};tag={self.user}-uas"
+                local = f"{request.require(b'to').decode()};tag={self.tag}"
                 remote, target = request.require(b"from").decode(), uri_of(request.require(b"contact")).decode()
                 dialog = Dialog(call_id, local, remote, target, routes)
                 self.dialogs[call_id] = dialog
@@ -334,7 +335,7 @@ class Phone:
 
     def _respond(self, server: ServerTransaction, request: Request, status: int, sdp: bytes = b"") -> None:
         headers = ((b"Contact", b"<" + self.contact_uri.encode() + b">"),) if request.method == b"INVITE" else ()
-        response = build_response(request, status, tag=f"{self.user}-uas".encode(), headers=headers)
+        response = build_response(request, status, tag=self.tag.encode(), headers=headers)
         if sdp:
             response.set_body(sdp, b"application/sdp")
         data = response.serialise()
