@@ -7,7 +7,10 @@ from seaway.lab.picture import draw
 
 PROOF = {
     "rows": {
-        "T11-07": {"packets": 21, "at": {"outer": {"forward": 12, "reply": 9}, "edge1": {"forward": 12, "reply": 9}}},
+        "T11-07": {
+            "packets": 21,
+            "at": {"outer": {"forward": 12, "reply": 9}, "edge1": {"forward": 12, "reply": 9}},
+        },
         "T11-13": {"packets": 7, "at": {"outer": {"forward": 7, "reply": 0}}},
         "T5-04": {"packets": 4, "at": {"core1": {"forward": 4, "reply": 4}}},
     }

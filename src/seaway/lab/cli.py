@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -30,6 +31,8 @@ def main(argv: Sequence[str]) -> int:
     for place in ("/usr/sbin", "/sbin"):
         if place not in os.environ.get("PATH", "").split(":"):
             os.environ["PATH"] = f"{os.environ.get('PATH', '')}:{place}"
+    # A lab that is told to end takes its hosts down first, like after Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     status: int = options.run(options)
     return status
 
