@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from seaway.call.config import ControlConfig
 from seaway.call.events import LogEvent, MediaCommand
+from seaway.call.held import Held, Proceed, Refuse
+from seaway.call.legs import Legs
 from seaway.call.record import Call
 from seaway.call.sdp_anchor import read_remote, write_local
 from seaway.call.zones import DEFAULT_ZONE, Zone
@@ -20,36 +21,15 @@ from seaway.core.sip.proxy import Branch, Context
 from seaway.media import protocol as media
 from seaway.wire.errors import WireError
 from seaway.wire.sdp.errors import SdpError
-from seaway.wire.sdp.session import Session, parse_sdp
+from seaway.wire.sdp.session import parse_sdp
 from seaway.wire.sip.message import Message, Request, Response
 from seaway.wire.sip.nameaddr import tag_of, uri_of
 
 __all__ = ["Anchor"]
 
-Proceed = Callable[[], None]
-Refuse = Callable[[int, str], None]
 _PATIENCE = 5.0  # seconds that a message waits for the relay
 _MAX_HELD = 32  # messages of one call that wait for the relay; more are repetitions
 _HISTORY = 200  # ended calls that `seaway status history` shows
-
-
-class _Held:
-    """A message that waits for the relay."""
-
-    __slots__ = ("call", "message", "proceed", "refuse", "sdp", "side", "since", "source")
-
-    def __init__(
-        self, call: Call, message: Message, sdp: Session, side: media.LegName, source: str | None, proceed: Proceed,
-        refuse: Refuse, since: float,
-    ) -> None:  # fmt: skip
-        self.since = since
-        self.call = call
-        self.message = message
-        self.sdp = sdp
-        self.side = side
-        self.source = source
-        self.proceed = proceed
-        self.refuse = refuse
 
 
 class Anchor:
@@ -60,10 +40,10 @@ class Anchor:
         self._outputs = outputs
         self._random = random
         self._ready = False
-        self._public = {each.address[0]: each.advertised[0] for each in config.listeners}
+        self._legs = Legs(config)
         self._calls: dict[tuple[bytes, bytes], Call] = {}
         self._sessions: dict[str, Call] = {}
-        self._held: dict[int, list[_Held]] = {}  # by number of the command: in order, all of one call
+        self._held: dict[int, list[Held]] = {}  # by number of the command: in order, all of one call
         self._closing: dict[int, Call] = {}
         self._history: deque[Call] = deque(maxlen=_HISTORY)
         self._request = 0
@@ -157,8 +137,7 @@ class Anchor:
         """A new call; its session is opened with the first SDP."""
         request = context.request
         caller = uri_of(request.require(b"from")).partition(b":")[2].partition(b";")[0]
-        target = egress or DEFAULT_ZONE
-        legs = (self._leg(ingress, context.flow.nic), self._leg(target, self._outward(target)))
+        legs = (self._legs.towards(ingress), self._legs.towards(egress or DEFAULT_ZONE))
         call = Call(
             self._random(8).hex(), context.call_id, tag_of(request.require(b"from")) or b"",
             caller.decode("latin-1"), alias.decode("latin-1"), ingress.name, egress.name if egress else "local",
@@ -282,9 +261,9 @@ class Anchor:
         except SdpError as error:
             refuse(error.status, f"SDP: {error}")
             return
-        self._ports(_Held(call, message, sdp, side, source, proceed, refuse, now))
+        self._ports(Held(call, message, sdp, side, source, proceed, refuse, now))
 
-    def _ports(self, held: _Held) -> None:
+    def _ports(self, held: Held) -> None:
         """Go on when there is a stream for each media description, else ask for more; one question at a time."""
         call = held.call
         missing = len(held.sdp.media) - len(call.streams)
@@ -306,7 +285,7 @@ class Anchor:
         else:
             self._command(media.Open(number, call.session, call.label(), streams))
 
-    def _finish(self, held: _Held) -> None:
+    def _finish(self, held: Held) -> None:
         """The ports are there: tell the relay about the sender, rewrite, go on."""
         call, side = held.call, held.side
         if call.ended is not None:
@@ -315,8 +294,8 @@ class Anchor:
         try:
             remote = read_remote(held.sdp)
             count = len(held.sdp.media)
-            towards = [self._seen(each.b if side == "a" else each.a) for each in call.streams[:count]]
-            body = write_local(held.sdp, [self._as_seen(each) for each in towards])
+            towards = [self._legs.as_seen(each.b if side == "a" else each.a) for each in call.streams[:count]]
+            body = write_local(held.sdp, towards)
         except WireError as error:
             held.refuse(488, f"SDP: {error}")
             return
@@ -337,31 +316,6 @@ class Anchor:
                 )
         held.message.set_body(body)
         held.proceed()
-
-    def _as_seen(self, leg: media.LegAddress) -> media.LegAddress:
-        """The relay's addresses as the other side reaches them: static NAT maps hosts, never ports."""
-        (rtp, rtp_port), (rtcp, rtcp_port) = leg.rtp, leg.rtcp
-        return replace(leg, rtp=(self._public.get(rtp, rtp), rtp_port), rtcp=(self._public.get(rtcp, rtcp), rtcp_port))
-
-    def _seen(self, leg: media.LegAddress) -> media.LegAddress:
-        """The leg as others see it: behind static NAT with the public address, ports unchanged."""
-        public = self._public.get(leg.rtp[0])
-        if public is None:
-            return leg
-        return media.LegAddress((public, leg.rtp[1]), (public, leg.rtcp[1]), leg.ufrag, leg.password)
-
-    def _leg(self, zone: Zone, nic: str) -> media.LegRequest:
-        """The kind of leg towards `zone`, and the catalog rows of its two sockets."""
-        if zone.kind == "traversal-server":
-            return media.LegRequest("demux", "inner", ("T11-09", "T11-10"))
-        if zone.kind == "traversal-client":
-            return media.LegRequest("probe", "inner", ("T11-09", "T11-10"))
-        if self._config.role == "edge":
-            return media.LegRequest("plain", "outer", ("T11-11", "T11-12"))
-        return media.LegRequest("plain", nic, ("Y01-06", "Y01-07"))
-
-    def _outward(self, zone: Zone) -> str:
-        return "outer" if self._config.role == "edge" and not zone.traversal else "inner"
 
     def _keep(self, call: Call) -> None:
         self._calls[call.call_id, call.caller_tag] = call

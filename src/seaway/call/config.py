@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from seaway.core.sip.io import Address, TransportName
+from seaway.core.sip.registrar import Bounds
 
-__all__ = ["ControlConfig", "Listener", "NeighbourZone", "Registrar", "Rule", "TraversalZone", "User"]
+__all__ = ["ControlConfig", "Listener", "NeighbourZone", "Rule", "TraversalZone", "User"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +30,6 @@ class User:
 
     name: str
     ha1: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Registrar:
-    minimum: int = 60  # seconds; shorter requests are refused with 423
-    maximum: int = 3600
-    default: int = 600
-    contacts_per_user: int = 10
-    bindings: int = 20_000  # in total; 503 over it
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +76,7 @@ class ControlConfig:
     realm: str
     listeners: tuple[Listener, ...]
     users: tuple[User, ...] = ()
-    registrar: Registrar = Registrar()
+    registrar: Bounds = Bounds()
     traversal: tuple[TraversalZone, ...] = ()
     neighbours: tuple[NeighbourZone, ...] = ()
     rules: tuple[Rule, ...] = ()

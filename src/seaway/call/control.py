@@ -13,13 +13,14 @@ from seaway.call.admission import UNTRUSTED, Admission, Refusal, address_of_reco
 from seaway.call.anchor import Anchor
 from seaway.call.config import ControlConfig
 from seaway.call.events import ControlOutput, LogEvent
+from seaway.call.malformed import answer_malformed
 from seaway.call.paths import Paths
+from seaway.call.views import place_of, registration_row, text_of
 from seaway.call.zones import ClientLink, ServerLink, Zone, Zones
-from seaway.core.sip.build import build_response
 from seaway.core.sip.client import ClientTransaction
 from seaway.core.sip.io import Address, Flow, Send, TransportName
 from seaway.core.sip.proxy import Branch, Context, Proxy, Target
-from seaway.core.sip.registrar import Bounds, Registrar
+from seaway.core.sip.registrar import Registrar
 from seaway.core.sip.routing import uri_host_port
 from seaway.core.sip.sides import Sides, host_port
 from seaway.core.sip.tokens import RouteTokens
@@ -27,7 +28,7 @@ from seaway.core.sip.topvia import read_top_via
 from seaway.media import protocol as media
 from seaway.wire.errors import WireError
 from seaway.wire.sip.errors import SipError
-from seaway.wire.sip.message import Request, Response, parse, parse_lenient
+from seaway.wire.sip.message import Request, Response, parse
 from seaway.wire.sip.nameaddr import tag_of, uri_of
 
 __all__ = ["Control"]
@@ -46,7 +47,7 @@ class Control:
         self._flows: dict[int, Flow] = {}
         self._next_flow = 0
         self._sides = _sides(config)
-        self._registrar = Registrar(_bounds(config))
+        self._registrar = Registrar(config.registrar)
         self._admission = Admission(config, self.counters)
         self._zones = Zones(config, self._sides, self._outputs, self.counters, random)
         boot = random(4).hex().encode()
@@ -94,7 +95,7 @@ class Control:
             self._next_sweep = now + _SWEEP
             self._anchor.sweep(now)
             for binding in self._registrar.expire(now):
-                self._log("registration.expired", user=_text(binding.aor), contact=_text(binding.uri))
+                self._log("registration.expired", user=text_of(binding.aor), contact=text_of(binding.uri))
         self._drain_zones(now)
 
     # -- what comes in
@@ -312,9 +313,9 @@ class Control:
             return
         result = self._registrar.register(request, aor, flow, now)
         for uri in result.added:
-            self._log("registration.added", user=_text(aor), contact=uri.decode("latin-1"), source=_place(flow))
+            self._log("registration.added", user=text_of(aor), contact=uri.decode("latin-1"), source=place_of(flow))
         for uri in result.removed:
-            self._log("registration.removed", user=_text(aor), contact=uri.decode("latin-1"))
+            self._log("registration.removed", user=text_of(aor), contact=uri.decode("latin-1"))
         self._proxy.reject(context, result.status, now, headers=result.headers)
 
     def _trusted(self, branch: Branch) -> bool:
@@ -341,28 +342,19 @@ class Control:
                 uri=context.request.uri.decode("latin-1"),
                 status=refusal.status,
                 why=refusal.why,
-                source=_place(context.flow),
+                source=place_of(context.flow),
                 call_id=context.call_id.decode("latin-1"),
             )
 
     def _malformed(self, data: bytes, flow: Flow, error: WireError) -> None:
-        """Answer what `parse` refused, when enough of it can be read; never an ACK or a response."""
+        """Count and answer what `parse` refused."""
         self.counters["sip.malformed"] += 1
         if not data.strip(b"\r\n\0 "):
             return  # keep-alive datagram
-        self._log("message.malformed", "warning", source=_place(flow), why=str(error))
-        status = error.status if isinstance(error, SipError) else 400
-        try:
-            request = parse_lenient(data)
-            if isinstance(request, Response) or request.method == b"ACK":
-                return
-            _, port = read_top_via(request, flow)
-            for name in (b"from", b"to", b"call-id", b"cseq"):
-                request.require(name)
-            response = build_response(request, status, tag=b"malformed")
-        except (WireError, ValueError):
-            return
-        self._outputs.append(Send(self._paths.reply_flow(flow, port), response.serialise()))
+        self._log("message.malformed", "warning", source=place_of(flow), why=str(error))
+        answer = answer_malformed(data, flow, error)
+        if answer is not None:
+            self._outputs.append(Send(self._paths.reply_flow(flow, answer.port), answer.data))
 
     def _drain_zones(self, now: float) -> None:
         for link in self._zones.links.values():
@@ -376,38 +368,21 @@ class Control:
         self._outputs.append(LogEvent(event, fields, level))
 
     def snapshot(self, kind: str, now: float) -> list[dict[str, object]]:
-        """State for `seaway status`: "zones", "calls", "history", "registrations", "counters"."""
+        """State for `seaway status`: "zones", "calls", "history", "registrations", "counters". Raises `ValueError`."""
         if kind == "zones":
             return self._zones.snapshot(now)
         if kind in ("calls", "history"):
             return self._anchor.snapshot(kind, now)
         if kind == "registrations":
-            return [
-                {
-                    "user": _text(each.aor),
-                    "contact": each.uri.decode("latin-1"),
-                    "expires": round(each.expires - now),
-                    "via": _place(each.flow) if each.flow else "connection closed",
-                    "row": each.flow.row if each.flow else None,
-                    "agent": each.agent.decode("latin-1"),
-                }
-                for each in self._registrar.all(now)
-            ]
+            return [registration_row(each, now) for each in self._registrar.all(now)]
         if kind == "counters":
-            rows: list[dict[str, object]] = [{"name": n, "value": v} for n, v in sorted(self.counters.items())]
-            rows.append({"name": "sip.transactions", "value": len(self._proxy.layer)})
-            rows.append({"name": "sip.registrations", "value": len(self._registrar)})
-            return rows
+            amounts = {
+                **self.counters,
+                "sip.transactions": len(self._proxy.layer),
+                "sip.registrations": len(self._registrar),
+            }
+            return [{"name": name, "value": value} for name, value in sorted(amounts.items())]
         raise ValueError(f"no such view: {kind}")
-
-
-def _text(octets: bytes) -> str:
-    """For log and status: whatever the octets are."""
-    return octets.decode("utf-8", "backslashreplace")
-
-
-def _place(flow: Flow) -> str:
-    return f"{flow.remote[0]}:{flow.remote[1]}/{flow.transport}"
 
 
 def _sides(config: ControlConfig) -> Sides:
@@ -420,10 +395,3 @@ def _sides(config: ControlConfig) -> Sides:
         for address in (listener.address, listener.advertised):
             own |= {host_port(address), host_port((address[0], 5060)), address[0].encode()}
     return Sides(advertised, frozenset(own))
-
-
-def _bounds(config: ControlConfig) -> Bounds:
-    registrar = config.registrar
-    return Bounds(
-        registrar.minimum, registrar.maximum, registrar.default, registrar.contacts_per_user, registrar.bindings
-    )

@@ -58,7 +58,7 @@ class Paths:
         self._default_domain = config.domains[0].lower().encode()
         self._users = frozenset(user.name.encode() for user in config.users)
         self._udp: tuple[Listener, ...] = tuple(each for each in config.listeners if each.transport == "udp")
-        self._outward = "outer" if config.role == "edge" else "inner"
+        self._outward = "outer" if any(each.nic == "outer" for each in config.listeners) else "inner"
         self._udp_flows: dict[tuple[int, Address], Flow] = {}
         # Caches of pure functions, emptied when full: phones say the same again and again.
         self._aliases: dict[bytes, bytes | None] = {}

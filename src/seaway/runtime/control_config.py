@@ -5,11 +5,12 @@ The addresses and ports of the listeners are those of the catalog rows; nothing 
 
 from __future__ import annotations
 
-from seaway.call.config import ControlConfig, Listener, NeighbourZone, Registrar, Rule, TraversalZone, User
+from seaway.call.config import ControlConfig, Listener, NeighbourZone, Rule, TraversalZone, User
 from seaway.catalog.deployment import Deployment, Node
 from seaway.catalog.model import Security, Transport
 from seaway.catalog.resolve import Resolution
 from seaway.core.sip.io import TransportName
+from seaway.core.sip.registrar import Bounds
 from seaway.identity.digest import ha1
 from seaway.runtime.config import ConfigError, NodeConfig, Traversal
 
@@ -34,7 +35,7 @@ def control_config(config: NodeConfig, deployment: Deployment, resolution: Resol
         realm=realm,
         listeners=_listeners(config, node, deployment, resolution),
         users=tuple(_user(each.name, each.password, each.ha1_sha256, each.ha1_md5, realm) for each in config.users),
-        registrar=Registrar(
+        registrar=Bounds(
             config.registrar.minimum,
             config.registrar.maximum,
             config.registrar.default,

@@ -1,0 +1,30 @@
+"""A message of an anchored call that waits until the relay has opened ports for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from seaway.call.record import Call
+from seaway.media.protocol import LegName
+from seaway.wire.sdp.session import Session
+from seaway.wire.sip.message import Message
+
+__all__ = ["Held", "Proceed", "Refuse"]
+
+Proceed = Callable[[], None]
+Refuse = Callable[[int, str], None]  # status to answer, and why (for the log)
+
+
+@dataclass(slots=True)
+class Held:
+    """`sdp` is the parsed body of `message`, sent by `side`; `source` the IP address its signalling came from."""
+
+    call: Call
+    message: Message
+    sdp: Session
+    side: LegName
+    source: str | None
+    proceed: Proceed
+    refuse: Refuse
+    since: float  # monotonic seconds
