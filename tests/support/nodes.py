@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from seaway.call.config import ControlConfig, Listener, Registrar, Rule, TraversalZone, User
+from seaway.call.config import ControlConfig, Listener, Rule, TraversalZone, User
 from seaway.call.control import Control
 from seaway.core.sip.io import Hop
+from seaway.core.sip.registrar import Bounds
 from seaway.identity.digest import ha1
 from seaway.media import protocol as media
 
@@ -43,7 +44,7 @@ def config(**changes: Any) -> ControlConfig:
             Listener("tls", (CORE, 5061), (CORE, 5061), "inner", "Y01-03"),
         ),
         users=users("alice", "bob", "carol"),
-        registrar=Registrar(contacts_per_user=3),
+        registrar=Bounds(contacts_per_user=3),
         rules=(Rule(10, ".*@example\\.test", "registrations"),),
         secret=b"a secret of the node, at least 16",
     )

@@ -72,6 +72,7 @@ def status(options: argparse.Namespace) -> int:
         try:
             proof = json.loads(Path(options.proof).read_text())
         except (OSError, ValueError) as error:
-            raise UsageError(f"--proof {options.proof}: {error}; make one with `seaway lab prove --json FILE`") from None
+            remedy = "make one with `seaway lab prove --json FILE`"
+            raise UsageError(f"--proof {options.proof}: {error}; {remedy}") from None
     sys.stdout.write(render_status(load_catalog(), proof))
     return 0

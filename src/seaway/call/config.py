@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from seaway.core.sip.io import Address, TransportName
@@ -76,7 +76,7 @@ class ControlConfig:
     realm: str
     listeners: tuple[Listener, ...]
     users: tuple[User, ...] = ()
-    registrar: Bounds = Bounds()
+    registrar: Bounds = field(default_factory=Bounds)
     traversal: tuple[TraversalZone, ...] = ()
     neighbours: tuple[NeighbourZone, ...] = ()
     rules: tuple[Rule, ...] = ()
