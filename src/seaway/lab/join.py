@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+
 from seaway.lab.accounts import LabUser
+from seaway.lab.pair import seaway_command
 from seaway.lab.session import Session
 from seaway.lab.stage import Stage
 
 __all__ = ["join_lines"]
+
+
+def _program() -> str:
+    """How the user can type `seaway` from here."""
+    if shutil.which("seaway"):
+        return "seaway"
+    return " ".join(os.path.relpath(each) if os.sep in each else each for each in seaway_command())
 
 
 def join_lines(name: str, stage: Stage, users: tuple[LabUser, ...], target: str) -> list[str]:
@@ -24,7 +35,7 @@ def join_lines(name: str, stage: Stage, users: tuple[LabUser, ...], target: str)
         lines.append(f"  {user.name}@example.test, password {user.password}, {way}, {where}")
         start = f"baresip -f {phone.dir}"
         if stage.network is not None:
-            start = f"seaway lab exec{option} {user.host} -- {start}"
+            start = f"{_program()} lab exec{option} {user.host} -- {start}"
         lines.append(f"    {start}      then type: /dial {target}")
     lines.append("  (password and CA are of this lab alone; `/hangup` ends a call, `/quit` the phone)")
     return lines
