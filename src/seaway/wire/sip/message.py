@@ -226,13 +226,18 @@ def _cut(data: bytes, limits: Limits) -> Request | Response:
     if breaks > limits.headers:
         raise SipError(f"more than {limits.headers} header lines", section="RFC 3261 §7.3")
     start = lines.pop(0)
-    if b"\r\n " in head or b"\r\n\t" in head:
-        lines = _unfold(lines)
     known = KNOWN.get
     names = [known(line.partition(b":")[0]) for line in lines]
-    # A line without a colon is no known name; so one look decides that all names are in the table.
-    checked = names if None not in names else _canonical(names, lines)
-    return _start(start, checked, lines, data[end + 4 :])  # type: ignore[arg-type]
+    if None in names:
+        # A line without a colon and a continuation are no known names either: one look finds all that is unusual.
+        if b"\r\n " in head or b"\r\n\t" in head:
+            lines = _unfold(lines)
+            names = [known(line.partition(b":")[0]) for line in lines]
+        names = _canonical(names, lines)  # type: ignore[assignment]
+    status = _STATUS_LINES.get(start)
+    if status is not None:
+        return Response(status[0], status[1], names, lines, data[end + 4 :])  # type: ignore[arg-type]
+    return _start(start, names, lines, data[end + 4 :])  # type: ignore[arg-type]
 
 
 def _canonical(names: list[bytes | None], lines: list[bytes]) -> list[bytes]:
@@ -251,9 +256,6 @@ def _canonical(names: list[bytes | None], lines: list[bytes]) -> list[bytes]:
 def _start(start: bytes, names: list[bytes], lines: list[bytes], body: bytes) -> Request | Response:
     """RFC 3261 §7.1 and §7.2: exactly one SP between the parts."""
     if start.startswith(b"SIP/"):
-        known = _STATUS_LINES.get(start)
-        if known is not None:
-            return Response(*known, names, lines, body)
         version, _, rest = start.partition(b" ")
         code, space, reason = rest.partition(b" ")
         if version != _VERSION:
