@@ -457,3 +457,32 @@ def test_the_bye_of_an_unwanted_fork_keeps_the_call() -> None:
     alice.bye(dialog)
     pair.net.run(1)
     closed_once(pair)
+
+
+def test_hanging_up_while_the_relay_is_asked_for_video() -> None:
+    """The answer to AddStreams comes after the end: the session is not closed a second time."""
+    pair = Pair()
+    alice, bob = pair.inside("alice"), pair.outside("bob")
+    answering(bob, (0.1, 200, sdp("198.51.100.20", 40000)))
+    dialog, other = talk(pair, alice, bob, sdp())
+    pair.core_relay.delay = 1.0
+    alice.invite(dialog, sdp(video=41002))
+    pair.net.run(0.2)
+    bob.bye(other)
+    pair.net.run(3)
+    assert dialog.statuses[-1] == 487
+    closed_once(pair)
+
+
+def test_a_relay_that_has_lost_the_session() -> None:
+    """Close is answered with Failed: nothing is kept of the call but its history."""
+    pair = Pair()
+    alice, bob = pair.inside("alice"), pair.outside("bob")
+    answering(bob, (0.1, 200, sdp("198.51.100.20", 40000)))
+    dialog, _ = talk(pair, alice, bob, sdp())
+    pair.core_relay.sessions.clear()
+    alice.bye(dialog)
+    pair.net.run(1)
+    closed_once(pair)
+    assert pair.core.events("media.failed")
+    assert len(pair.core.core.snapshot("history", pair.net.now)) == 1

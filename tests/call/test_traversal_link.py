@@ -251,10 +251,13 @@ def test_answers_of_a_given_up_attempt_do_not_count() -> None:
     old = link._current
     (stream,) = pair.core.streams.values()
     pair.net.cut(pair.core, stream.ends[0][1])
+    pair.net.run(0.505)
+    assert pair.zones()[0] == "connecting", "the next attempt is under way"
+    link.failed(old, "no answer in time", pair.net.now)
+    assert pair.zones()[0] == "connecting"
     pair.net.run(1)
     assert pair.zones()[0] == "active"
-    link.failed(old, "no answer in time", pair.net.now)
-    assert pair.zones()[0] == "active"
+    assert len(pair.core.dials) == 2
 
 
 def test_calls_need_the_zone() -> None:
