@@ -95,9 +95,7 @@ class _standing:
         self._command = stage.network.command(host, [sys.executable, _SCRIPT, *arguments])
 
     def __enter__(self) -> str:
-        self._process = subprocess.Popen(
-            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         return self._process.stdout.readline()
 

@@ -9,9 +9,7 @@ from seaway.lab.errors import LabError
 from seaway.lab.network import locked, remove
 
 
-@pytest.mark.parametrize(
-    "command", [["up"], ["down"], ["status"], ["prove"], ["exec", "core1", "--", "true"]]
-)
+@pytest.mark.parametrize("command", [["up"], ["down"], ["status"], ["prove"], ["exec", "core1", "--", "true"]])
 def test_commands_need_root(monkeypatch: pytest.MonkeyPatch, command: list[str]) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(LabError) as caught:

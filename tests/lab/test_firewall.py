@@ -44,9 +44,7 @@ def test_plan_and_deployment_of_a_variant_agree(variant: Variant) -> None:
     for node in resolution.deployment.nodes:
         nics = {nic.address for nic in plan.host(node.name).nics}
         assert nics == {str(nic.address) for _, nic in node.nics}
-    names = {each.name for each in resolution.deployment.firewalls} | {
-        n.name for n in resolution.deployment.nodes
-    }
+    names = {each.name for each in resolution.deployment.firewalls} | {n.name for n in resolution.deployment.nodes}
     assert names == set(FILTERS)
     outer = resolution.deployment.node("edge1").facing("outer")[1]
     assert plan.edge_public == str(outer.public or outer.address.ip)

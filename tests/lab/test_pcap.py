@@ -88,9 +88,7 @@ def test_an_echo_is_about_nothing() -> None:
     assert packet is not None and packet.icmp_type == 8 and packet.about is None
 
 
-@pytest.mark.parametrize(
-    "frame", [b"", bytes(13), _ETHERNET + b"\x08\x06" + bytes(28), _ETHERNET + b"\x08\x00\x45"]
-)
+@pytest.mark.parametrize("frame", [b"", bytes(13), _ETHERNET + b"\x08\x06" + bytes(28), _ETHERNET + b"\x08\x00\x45"])
 def test_what_is_no_ip_packet(frame: bytes) -> None:
     assert parse_frame(frame) is None
 

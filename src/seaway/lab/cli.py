@@ -70,9 +70,7 @@ def _need(*tools: str, root: bool = True) -> None:
     from seaway.lab.pair import missing_programs
 
     if root and os.geteuid() != 0:
-        raise LabError(
-            "network namespaces need root", "lab", "run it with sudo, or `seaway lab run` without firewalls"
-        )
+        raise LabError("network namespaces need root", "lab", "run it with sudo, or `seaway lab run` without firewalls")
     if missing := missing_programs(tools or tuple(_TOOLS)):
         packages = " ".join(sorted({_TOOLS[each] for each in missing}))
         raise LabError(f"missing programs: {', '.join(missing)}", "lab", f"apt-get install {packages}")

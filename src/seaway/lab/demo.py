@@ -26,9 +26,7 @@ from seaway.lab.stage import Stage
 __all__ = ["run"]
 
 
-def run(
-    name: str, variant: Variant, *, once: bool, loopback: bool = False, console: Console | None = None
-) -> None:
+def run(name: str, variant: Variant, *, once: bool, loopback: bool = False, console: Console | None = None) -> None:
     """The demo. Returns when everything worked (`once`) or after Ctrl-C. Raises LabError with the reason."""
     out = console or Console()
     begin = time.monotonic()
@@ -62,9 +60,7 @@ def _ready(stage: Stage, session: Session, out: Console) -> None:
     out.print("[bold]zone[/] the core dialled the edge: active at both ends")
     for user in (ALICE, BOB):
         if not session.registered(user.name, 8.0):
-            raise LabError(
-                f"{user.name} cannot register at {user.node}", "phone", session.phones[user.name].tail()
-            )
+            raise LabError(f"{user.name} cannot register at {user.node}", "phone", session.phones[user.name].tail())
         where = "outside, behind a home NAT" if user is ALICE else "inside"
         if stage.site.loopback:
             where = "on loopback"
@@ -75,9 +71,7 @@ def _calls(stage: Stage, session: Session, out: Console) -> None:
     one: tuple[LabUser, LabUser] = (ALICE, BOB)
     for (caller, callee), who in ((one, "caller"), (one[::-1], "callee")):
         if stage.network is not None:
-            expire_idle_udp(
-                stage.network
-            )  # so that the table shows the core's calls to phones under their own row
+            expire_idle_udp(stage.network)  # so that the table shows the core's calls to phones under their own row
         out.print(f"\n[bold cyan]{caller.name} calls {callee.name}[/] ...")
         report = session.call(caller, callee, talk=3.0, hang_up="caller" if who == "caller" else "callee")
         _show(report, who, out, stage.site.loopback)
@@ -89,8 +83,7 @@ def _show(report: CallReport, who: str, out: Console, loopback: bool) -> None:
     if not report.established:
         return
     out.print(
-        f"  answered after {report.setup_ms:.0f} ms, {report.seconds:.1f} s of tones both ways, "
-        f"hung up by the {who}"
+        f"  answered after {report.setup_ms:.0f} ms, {report.seconds:.1f} s of tones both ways, hung up by the {who}"
     )
     out.print(f"  signalling: {hops(report, loopback)}")
     out.print(call_table(report))
@@ -98,9 +91,7 @@ def _show(report: CallReport, who: str, out: Console, loopback: bool) -> None:
 
 def _proof(stage: Stage, out: Console) -> None:
     if stage.network is None:
-        out.print(
-            "no firewalls here, so there is no proof table; `seaway lab prove` as root has the whole proof"
-        )
+        out.print("no firewalls here, so there is no proof table; `seaway lab prove` as root has the whole proof")
         return
     out.print(proof_table(read_counters(stage.network), stage.resolution))
 
@@ -120,9 +111,7 @@ def _view(stage: Stage) -> Group:
     state: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for node in NODES:
         try:
-            state[node] = {
-                what: stage.pair.status(node, what) for what in ("zones", "registrations", "calls")
-            }
+            state[node] = {what: stage.pair.status(node, what) for what in ("zones", "registrations", "calls")}
         except LabError as error:
             state[node] = {"zones": [{"name": "-", "state": "no answer", "reason": str(error)}]}
     parts: list[Any] = [state_table(state)]

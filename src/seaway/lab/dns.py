@@ -88,7 +88,5 @@ def start_dns(network: Network, patience: float = 5.0) -> None:
             except LabError:
                 if process.poll() is not None or time.monotonic() > limit:
                     log = (network.dir / host / "log").read_text(errors="replace").strip().splitlines()
-                    raise LabError(
-                        f"named does not answer: {log[-1:] or 'no output'}", f"lab host {host}"
-                    ) from None
+                    raise LabError(f"named does not answer: {log[-1:] or 'no output'}", f"lab host {host}") from None
                 time.sleep(0.05)

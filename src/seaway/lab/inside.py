@@ -34,9 +34,7 @@ def inside(namespace: str | None, make: Callable[[], T]) -> T:
             handle = os.open(f"/run/netns/{namespace}", os.O_RDONLY)
             try:
                 if libc.setns(handle, _CLONE_NEWNET):
-                    raise LabError(
-                        f"cannot enter: {os.strerror(ctypes.get_errno())}", f"namespace {namespace}"
-                    )
+                    raise LabError(f"cannot enter: {os.strerror(ctypes.get_errno())}", f"namespace {namespace}")
             finally:
                 os.close(handle)
             made.append(make())
@@ -55,6 +53,4 @@ def connect(
     namespace: str | None, address: tuple[str, int], timeout: float = 2.0, source: str | None = None
 ) -> socket.socket:
     """A TCP connection made inside `namespace`. Raises OSError like `socket.create_connection`."""
-    return inside(
-        namespace, lambda: socket.create_connection(address, timeout, (source, 0) if source else None)
-    )
+    return inside(namespace, lambda: socket.create_connection(address, timeout, (source, 0) if source else None))

@@ -65,9 +65,7 @@ def inward_openings(seen: Mapping[str, Seen], resolution: Resolution, core: froz
     allowed = {
         each.row.id
         for each in resolution.connections
-        if each.source.zone == "dmz"
-        and each.destination.zone == "internal"
-        and not core & set(each.destination.hosts)
+        if each.source.zone == "dmz" and each.destination.zone == "internal" and not core & set(each.destination.hosts)
     }
     wrong = []
     for row, packet in seen["inner"].inward:

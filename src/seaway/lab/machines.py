@@ -57,9 +57,7 @@ class Loopback:
 
     def __init__(self, directory: Path | None = None) -> None:
         self._temporary = (
-            tempfile.TemporaryDirectory(prefix="seaway-lab-", ignore_cleanup_errors=True)
-            if directory is None
-            else None
+            tempfile.TemporaryDirectory(prefix="seaway-lab-", ignore_cleanup_errors=True) if directory is None else None
         )
         self._dir = Path(self._temporary.name) if self._temporary else directory or Path()
         if os.geteuid() == 0:

@@ -86,9 +86,7 @@ def measure(
         if rtcp:
             result.note(_F.RTCP_IN, into.rtcp_seen)
             result.note(_F.RTCP_OUT, out.rtcp_seen)
-    second = session.call(
-        BOB, ALICE, talk=0.2, patience=8.0 if ready and _F.CALL_OUT not in expected else 1.5
-    )
+    second = session.call(BOB, ALICE, talk=0.2, patience=8.0 if ready and _F.CALL_OUT not in expected else 1.5)
     second.directions.clear()  # too short to judge its sound; the first call did that
     result.calls.append(second)
     result.note(_F.CALL_OUT, second.established and second.ended)

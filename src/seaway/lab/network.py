@@ -148,9 +148,7 @@ class Network:
         lines = [f"netns add {net.namespace(host.name)}" for host in net.plan.hosts]
         for link in net.plan.links:
             left, right = (net.namespace(end[0]) for end in (link.left, link.right))
-            lines.append(
-                f"link add name {link.left[1]} netns {left} type veth peer name {link.right[1]} netns {right}"
-            )
+            lines.append(f"link add name {link.left[1]} netns {left} type veth peer name {link.right[1]} netns {right}")
         try:
             _run(["ip", "-batch", "-"], "\n".join(lines) + "\n", "lab network")
             with ThreadPoolExecutor(4) as pool:

@@ -130,9 +130,7 @@ class Pair:
                     break
                 except LabError as error:
                     if self._running[node].poll() is not None or time.monotonic() > limit:
-                        raise LabError(
-                            f"node does not start: {self.last_line(node)} ({error})", node
-                        ) from None
+                        raise LabError(f"node does not start: {self.last_line(node)} ({error})", node) from None
                     time.sleep(0.03)
 
     def last_line(self, node: str) -> str:

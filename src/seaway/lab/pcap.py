@@ -39,9 +39,7 @@ class Packet:
         return self.transport == "tcp" and self.flags & 0x12 == 0x02
 
     def __str__(self) -> str:
-        return (
-            f"{self.transport} {self.source}:{self.source_port} > {self.destination}:{self.destination_port}"
-        )
+        return f"{self.transport} {self.source}:{self.source_port} > {self.destination}:{self.destination_port}"
 
 
 def packets_of(path: Path) -> Iterator[Packet]:

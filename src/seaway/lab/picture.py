@@ -34,10 +34,7 @@ def _colours(palette: Mapping[str, str]) -> str:
         f".box {{ fill: {palette['box']}; stroke: {palette['soft']} }}",
         f".life {{ stroke: {palette['soft']} }}",
         f".wall {{ stroke: {palette['wall']} }} .walltext {{ fill: {palette['wall']} }}",
-        *(
-            f".{kind} {{ stroke: {palette[kind]}; fill: {palette[kind]} }}"
-            for kind in ("sig", "media", "name")
-        ),
+        *(f".{kind} {{ stroke: {palette[kind]}; fill: {palette[kind]} }}" for kind in ("sig", "media", "name")),
     ]
     return "\n".join(rules)
 
@@ -87,9 +84,7 @@ def draw(resolution: Resolution, proof: Mapping[str, Any]) -> str:
         parts.append(f'<text x="{x}" y="{_TOP - 25}" text-anchor="middle" class="head">{label}</text>')
     for wall, x in _WALLS.items():
         parts.append(f'<line class="wall" x1="{x}" x2="{x}" y1="{_TOP - 44}" y2="{height - 34}"/>')
-        parts.append(
-            f'<text x="{x}" y="{height - 14}" text-anchor="middle" class="walltext">{wall} firewall</text>'
-        )
+        parts.append(f'<text x="{x}" y="{height - 14}" text-anchor="middle" class="walltext">{wall} firewall</text>')
     for index, lane in enumerate(lanes):
         parts += _arrow(lane, _TOP + 24 + index * _LANE)
     parts.append("</svg>")
@@ -117,9 +112,7 @@ def _lanes(resolution: Resolution, proof: Mapping[str, Any]) -> list[_Lane]:
 def _kind(connection: Connection) -> str:
     if 53 in connection.destination.ports and connection.destination.entity.endswith("dns"):
         return "name"
-    setting = (connection.row.source.effective.setting or "") + (
-        connection.row.destination.effective.setting or ""
-    )
+    setting = (connection.row.source.effective.setting or "") + (connection.row.destination.effective.setting or "")
     return "media" if "media" in setting or "demux" in setting else "sig"
 
 
@@ -131,10 +124,7 @@ def _place(zone: str, hosts: tuple[str, ...], nic: str | None) -> str:
 
 def _arrow(lane: _Lane, y: int) -> list[str]:
     connection = lane.connection
-    ends = [
-        _PLACES[_place(side.zone, side.hosts, side.nic)]
-        for side in (connection.source, connection.destination)
-    ]
+    ends = [_PLACES[_place(side.zone, side.hosts, side.nic)] for side in (connection.source, connection.destination)]
     x1, x2 = ends
     step = 1 if x2 > x1 else -1
     tip = x2 - 9 * step

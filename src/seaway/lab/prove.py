@@ -155,9 +155,7 @@ def _book(
     proof.dropped = {at: each.dropped for at, each in counters.items()}
     proof.unexplained += [f"{at}: {each}" for at, found in seen.items() for each in found.unexplained]
     proof.problems += balance(counters, seen)
-    proof.problems += [
-        f"{at}: more than one row for {each}" for at, s in seen.items() for each in s.ambiguous
-    ]
+    proof.problems += [f"{at}: more than one row for {each}" for at, s in seen.items() for each in s.ambiguous]
     core = frozenset({network.plan.host("core1").address, "core1"})
     for each in inward_openings(seen, resolution, core):
         proof.problems.append(f"opened from the DMZ to the inside: {each}")
@@ -211,9 +209,7 @@ def _scans(stage: Stage, proof: Proof, say: Say) -> None:
         say(f"  {scan.source} > {scan.target}: open {list(scan.found)}, rows allow {list(scan.allowed)}")
         if not scan.good:
             extra = sorted(set(scan.found) - set(scan.allowed))
-            proof.problems.append(
-                f"scan from {scan.source}: {scan.target} answers on TCP {extra}, which no row allows"
-            )
+            proof.problems.append(f"scan from {scan.source}: {scan.target} answers on TCP {extra}, which no row allows")
         if scan.source == "scanner" and not scan.found:
             proof.problems.append("the scan found nothing at all open at the edge, so it proves nothing")
     for at, found in witness.seen(resolution).items():

@@ -51,9 +51,7 @@ def start_tcp(network: Network, host: str, target: str) -> subprocess.Popen[str]
     command = [
         "nmap", "-n", "-Pn", "-sS", "-p-", "-T5", "--max-retries", "1", "--min-rate", "15000", "-oG", "-", target,
     ]  # fmt: skip
-    return subprocess.Popen(
-        network.command(host, command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    return subprocess.Popen(network.command(host, command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def scan_tcp(

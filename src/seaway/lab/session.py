@@ -73,11 +73,7 @@ class CallReport:
         for each in self.directions:
             if not each.good:
                 heard = each.heard
-                detail = (
-                    f"tone share {heard.tone:.2f}, {heard.seconds:.1f} s recorded"
-                    if heard
-                    else "nothing recorded"
-                )
+                detail = f"tone share {heard.tone:.2f}, {heard.seconds:.1f} s recorded" if heard else "nothing recorded"
                 return f"no sound from {each.sender} to {each.receiver}: {each.received} packets, {detail}"
         if not self.ended:
             return f"the call of {self.caller} and {self.callee} did not end at both phones"

@@ -33,24 +33,16 @@ _Key = tuple[str, int, str, int, str]
 class Seen:
     """What passed one firewall, by row. `opened` are first packets by row: who opened towards which address."""
 
-    rows: Counter[tuple[str, str]] = field(
-        default_factory=Counter
-    )  # (row id, "forward" | "reply") -> packets
-    peers: dict[str, set[str]] = field(
-        default_factory=dict
-    )  # row id -> "a:port > b:port" without the client port
+    rows: Counter[tuple[str, str]] = field(default_factory=Counter)  # (row id, "forward" | "reply") -> packets
+    peers: dict[str, set[str]] = field(default_factory=dict)  # row id -> "a:port > b:port" without the client port
     unexplained: list[str] = field(default_factory=list)
     icmp: int = 0
     ambiguous: list[str] = field(default_factory=list)  # packets that more than one row would accept
     own: int = 0  # sent by the firewall itself, not forwarded
-    inward: list[tuple[str, Packet]] = field(
-        default_factory=list
-    )  # forward packets that enter the internal zone
+    inward: list[tuple[str, Packet]] = field(default_factory=list)  # forward packets that enter the internal zone
 
 
-def classify(
-    packets: Iterable[tuple[str, Packet]], resolution: Resolution, own: frozenset[str] = frozenset()
-) -> Seen:
+def classify(packets: Iterable[tuple[str, Packet]], resolution: Resolution, own: frozenset[str] = frozenset()) -> Seen:
     """Look up packets, each with the interface it left by. `own` are addresses of the firewall itself."""
     seen = Seen()
     known: dict[_Key, tuple[str, str] | None] = {}
@@ -108,9 +100,7 @@ def _look_up(
 def _matching(packet: Packet, way: str, singles: list[Resolution]) -> list[str]:
     """Every row that accepts this packet this way round, not only the first one."""
     rows = {
-        found[0].row.id
-        for each in singles
-        if (found := each.explain(*_key(packet))) is not None and found[1] == way
+        found[0].row.id for each in singles if (found := each.explain(*_key(packet))) is not None and found[1] == way
     }
     return sorted(rows)
 
