@@ -151,23 +151,24 @@ def parse(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Request | Response:
     Octets after Content-Length are dropped (RFC 3261 §18.3); a body shorter than Content-Length is refused. Raises
     `SipError` with the status to answer.
     """
-    message = _cut(data, limits)
-    names = message.names
-    unique = set(names)
-    if not unique >= REQUIRED:
-        missing = sorted(name.decode() for name in REQUIRED - unique)
-        raise SipError(f"missing header: {', '.join(missing)}", section="RFC 3261 §8.1.1")
-    repeated = len(names) - len(unique)
-    if repeated and names.count(b"via") - 1 != repeated:
-        for name in SINGLE & unique:
-            if names.count(name) > 1:
-                raise SipError(f"header {name.decode()} occurs twice", section="RFC 3261 §7.3.1")
-    if b"content-length" in unique:
-        if _LENGTHS.get(message.lines[names.index(b"content-length")]) != len(message.body):
+    start, lines, body = _split(data, limits)
+    shape = _SHAPES.get((start[:8], len(lines)))
+    if shape is None or not all(map(bytes.startswith, lines, shape.prefixes)):
+        message = _start(start, *_names(lines), body)
+        shape = _shape(message)
+        if len(message.lines) == len(lines):  # nothing was folded
+            if len(_SHAPES) >= _CACHE:
+                _SHAPES.clear()
+            _SHAPES[start[:8], len(lines)] = shape
+    else:
+        message = _start(start, shape.names.copy(), lines, body)
+    lines = message.lines
+    if shape.length >= 0:
+        if _LENGTHS.get(lines[shape.length]) != len(body):
             _trim_body(message, limits)
-    elif len(message.body) > limits.body:
+    elif len(body) > limits.body:
         raise SipError("body is too large", status=413, section="RFC 3261 §21.4.11")
-    line = message.lines[names.index(b"cseq")]
+    line = lines[shape.cseq]
     method = _CSEQS.get(line) or _checked_cseq(message, line)
     if type(message) is Response:
         message.method = method
@@ -176,7 +177,40 @@ def parse(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Request | Response:
     return message
 
 
+class _Shape:
+    """The header names of a message that was found good, in order: most messages of a peer look like an earlier one.
+
+    What can be said from the names alone is said once. `prefixes` are the names as they stand there, with the colon;
+    `cseq` and `length` are the places of CSeq and Content-Length, -1 when there is none.
+    """
+
+    __slots__ = ("cseq", "length", "names", "prefixes")
+
+    def __init__(self, names: list[bytes], lines: list[bytes]) -> None:
+        self.names = names.copy()
+        self.prefixes = [line[: line.index(b":") + 1] for line in lines]
+        self.cseq = names.index(b"cseq")
+        self.length = names.index(b"content-length") if b"content-length" in names else -1
+
+
+def _shape(message: Message) -> _Shape:
+    """Check which headers there are. Raises `SipError`."""
+    names = message.names
+    if not all(b":" in line for line in message.lines):  # a known name may be all there is of a line
+        raise SipError("header line without a colon", section="RFC 3261 §7.3.1")
+    unique = set(names)
+    if not unique >= REQUIRED:
+        missing = sorted(name.decode() for name in REQUIRED - unique)
+        raise SipError(f"missing header: {', '.join(missing)}", section="RFC 3261 §8.1.1")
+    if len(unique) != len(names):
+        for name in SINGLE & unique:
+            if names.count(name) > 1:
+                raise SipError(f"header {name.decode()} occurs twice", section="RFC 3261 §7.3.1")
+    return _Shape(names, message.lines)
+
+
 _CACHE = 1000  # entries of a cache of a pure function
+_SHAPES: dict[tuple[bytes, int], _Shape] = {}  # begin of the start line, number of header lines -> the last such
 _STATUS_LINES: dict[bytes, tuple[int, bytes]] = {}  # status line that was found good -> status, reason
 _CSEQS: dict[bytes, bytes] = {}  # CSeq line that was found good -> method
 _LENGTHS = {b"Content-Length: %d" % length: length for length in range(_CACHE)}  # the usual spelling of small bodies
@@ -208,36 +242,37 @@ def cseq_of(message: Message) -> tuple[bytes, bytes]:
 
 def parse_lenient(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Request | Response:
     """Start line and header lines only, for answering a message that `parse` refused. Raises `SipError`."""
-    return _cut(data, limits)
+    start, lines, body = _split(data, limits)
+    return _start(start, *_names(lines), body)
 
 
-def _cut(data: bytes, limits: Limits) -> Request | Response:
-    """Cut a message into start line, header lines with names, and body."""
+def _split(data: bytes, limits: Limits) -> tuple[bytes, list[bytes], bytes]:
+    """Start line, header lines as they stand (folds are lines), and what follows the header section."""
     end = data.find(b"\r\n\r\n")
     if end < 0:
         raise SipError("header section has no end", section="RFC 3261 §7")
     if end > limits.head:
         raise SipError(f"header section is longer than {limits.head} octets", status=513, section="RFC 3261 §21.5.7")
-    head = data[:end]
-    lines = head.split(b"\r\n")
-    breaks = len(lines) - 1
-    if head.count(b"\n") != breaks or head.count(b"\r") != breaks:
+    lines = data[:end].split(b"\r\n")
+    rest = b"".join(lines)
+    if b"\n" in rest or b"\r" in rest:
         raise SipError("bare CR or LF in the header section", section="RFC 3261 §7.3.1")
-    if breaks > limits.headers:
+    if len(lines) - 1 > limits.headers:
         raise SipError(f"more than {limits.headers} header lines", section="RFC 3261 §7.3")
-    start = lines.pop(0)
+    return lines.pop(0), lines, data[end + 4 :]
+
+
+def _names(lines: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """The canonical names of header lines, and the lines with folded ones joined."""
     known = KNOWN.get
     names = [known(line.partition(b":")[0]) for line in lines]
     if None in names:
-        # A line without a colon and a continuation are no known names either: one look finds all that is unusual.
-        if b"\r\n " in head or b"\r\n\t" in head:
+        # A continuation is no known name either: one look finds all that is unusual.
+        if any(line[:1] in (b" ", b"\t") for line in lines):
             lines = _unfold(lines)
             names = [known(line.partition(b":")[0]) for line in lines]
-        names = _canonical(names, lines)  # type: ignore[assignment]
-    status = _STATUS_LINES.get(start)
-    if status is not None:
-        return Response(status[0], status[1], names, lines, data[end + 4 :])  # type: ignore[arg-type]
-    return _start(start, names, lines, data[end + 4 :])  # type: ignore[arg-type]
+        return _canonical(names, lines), lines
+    return names, lines  # type: ignore[return-value]
 
 
 def _canonical(names: list[bytes | None], lines: list[bytes]) -> list[bytes]:
@@ -255,6 +290,9 @@ def _canonical(names: list[bytes | None], lines: list[bytes]) -> list[bytes]:
 
 def _start(start: bytes, names: list[bytes], lines: list[bytes], body: bytes) -> Request | Response:
     """RFC 3261 §7.1 and §7.2: exactly one SP between the parts."""
+    known = _STATUS_LINES.get(start)
+    if known is not None:
+        return Response(known[0], known[1], names, lines, body)
     if start.startswith(b"SIP/"):
         version, _, rest = start.partition(b" ")
         code, space, reason = rest.partition(b" ")
