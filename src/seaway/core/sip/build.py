@@ -7,9 +7,10 @@ from seaway.wire.sip.message import Request, Response
 from seaway.wire.sip.nameaddr import tag_of
 from seaway.wire.sip.status import reason_phrase
 
-__all__ = ["build_ack", "build_cancel", "build_response"]
+__all__ = ["build_ack", "build_cancel", "build_response", "build_trying"]
 
 _COPIED = frozenset((b"via", b"from", b"to", b"call-id", b"cseq"))  # RFC 3261 §8.2.6.2
+_COPIED_100 = _COPIED | {b"timestamp"}  # RFC 3261 §8.2.6.1
 
 
 def build_response(
@@ -41,6 +42,14 @@ def build_response(
     lines.append(b"Content-Length: 0")
     text = reason if reason is not None else reason_phrase(status)
     return Response(status, text.encode(), names, lines, b"")
+
+
+def build_trying(request: Request) -> bytes:
+    """The 100 for `request` as octets: what `build_response` gives, the short way, since each call has one."""
+    lines = [b"SIP/2.0 100 Trying"]
+    lines += [line for name, line in zip(request.names, request.lines, strict=True) if name in _COPIED_100]
+    lines += (b"Content-Length: 0", b"", b"")
+    return b"\r\n".join(lines)
 
 
 def _untagged(line: bytes) -> bool:

@@ -50,13 +50,18 @@ def _rounded(delay: float) -> float:
     return ceil(2 * delay) / 2
 
 
+_BRANCH = b";branch=" + MAGIC
+
+
 def _own_branch(response: Response) -> bytes | None:
     """The branch of the top Via, the short way for one Via to a line as we write it."""
     index = response.names.index(b"via")
     line = response.lines[index]
-    begin = line.find(b";branch=" + MAGIC)
-    if begin < 0 or b"," in line or b'"' in line:
+    begin = line.find(_BRANCH)
+    if begin < 0 or b'"' in line or b"," in line[:begin]:
         return branch_of(response.value(index))
+    if b"," in line:  # another Via after ours on the line
+        line = line.partition(b",")[0].rstrip(b" \t")
     return line[begin + 8 :].partition(b";")[0]
 
 

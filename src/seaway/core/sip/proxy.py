@@ -10,7 +10,7 @@ from collections import Counter, deque
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from seaway.core.sip.build import build_cancel, build_response
+from seaway.core.sip.build import build_cancel, build_response, build_trying
 from seaway.core.sip.client import ClientTransaction
 from seaway.core.sip.io import Flow, Hop
 from seaway.core.sip.layer import TransactionLayer
@@ -240,7 +240,7 @@ class Proxy:
 
     def trying(self, context: Context, now: float) -> None:
         """Send 100 Trying for an INVITE."""
-        self.layer.respond(context.server, build_response(context.request, 100).serialise(), 100, now)
+        self.layer.respond(context.server, build_trying(context.request), 100, now)
 
     def reject(
         self,
