@@ -345,6 +345,22 @@ def test_a_lost_relay_refuses_new_calls_until_it_is_back() -> None:
     pair.idle()
 
 
+def test_an_offer_never_passes_without_its_media_session() -> None:
+    """What the relay has lost cannot be rewritten: unchanged, the SDP would lead the media past the relay."""
+    pair = Pair()
+    alice, bob = pair.inside("alice"), pair.outside("bob")
+    answering(bob, (0.1, 200, sdp("198.51.100.20", 40000)))
+    dialog, _ = talk(pair, alice, bob, sdp())
+    pair.media(pair.core, lambda core: core.media_lost(pair.net.now))
+    pair.net.run(0.5)
+    alice.invite(dialog, sdp())
+    pair.net.run(1)
+    assert dialog.statuses[-1] == 481
+    alice.bye(dialog)
+    pair.net.run(2)
+    assert alice.results[-1] == ("BYE", 200), "the dialog itself can still be ended"
+
+
 def test_idle_media_ends_the_session() -> None:
     pair = Pair()
     alice, bob = pair.inside("alice"), pair.outside("bob")

@@ -27,6 +27,7 @@ from seaway.wire.sip.nameaddr import tag_of, uri_of
 
 __all__ = ["Anchor"]
 
+_OFFERS = frozenset((b"INVITE", b"UPDATE", b"PRACK"))
 _PATIENCE = 5.0  # seconds that a message waits for the relay
 _MAX_HELD = 32  # messages of one call that wait for the relay; more are repetitions
 _HISTORY = 200  # ended calls that `seaway status history` shows
@@ -41,6 +42,7 @@ class Anchor:
         self._random = random
         self._ready = False
         self._legs = Legs(config)
+        self._links = frozenset(b"z" + zone.name.encode() for zone in config.traversal)  # their route tokens
         self._calls: dict[tuple[bytes, bytes], Call] = {}
         self._sessions: dict[str, Call] = {}
         self._held: dict[int, list[Held]] = {}  # by number of the command: in order, all of one call
@@ -152,6 +154,12 @@ class Anchor:
     def find(self, context: Context) -> None:
         """The call that a request inside a dialog belongs to."""
         context.call = self._of(context.request)
+
+    def needs_call(self, request: Request, ingress: Zone, token: bytes) -> bool:
+        """Whether SDP inside a dialog must not pass for want of its call: it would lead media past the relay."""
+        if request.method not in _OFFERS or not request.body:
+            return False
+        return self._config.role == "edge" or ingress.traversal or token in self._links
 
     def _of(self, request: Request) -> Call | None:
         if not self._calls:

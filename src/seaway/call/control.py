@@ -14,15 +14,16 @@ from seaway.call.anchor import Anchor
 from seaway.call.config import ControlConfig
 from seaway.call.events import ControlOutput, LogEvent
 from seaway.call.malformed import answer_malformed
+from seaway.call.noise import Noise
 from seaway.call.paths import Paths
+from seaway.call.sides import sides_of
 from seaway.call.views import place_of, registration_row, text_of
 from seaway.call.zones import ClientLink, ServerLink, Zone, Zones
 from seaway.core.sip.client import ClientTransaction
-from seaway.core.sip.io import Address, Flow, Send, TransportName
+from seaway.core.sip.io import Flow, Send
 from seaway.core.sip.proxy import Branch, Context, Proxy, Target
 from seaway.core.sip.registrar import Registrar
 from seaway.core.sip.routing import uri_host_port
-from seaway.core.sip.sides import Sides, host_port
 from seaway.core.sip.tokens import RouteTokens
 from seaway.core.sip.topvia import read_top_via
 from seaway.media import protocol as media
@@ -46,7 +47,7 @@ class Control:
         self._outputs: deque[ControlOutput] = deque()
         self._flows: dict[int, Flow] = {}
         self._next_flow = 0
-        self._sides = _sides(config)
+        self._sides = sides_of(config)
         self._registrar = Registrar(config.registrar)
         self._admission = Admission(config, self.counters)
         self._zones = Zones(config, self._sides, self._outputs, self.counters, random)
@@ -57,6 +58,7 @@ class Control:
         self._zones.attach(self._proxy)
         self._anchor = Anchor(config, self._outputs, random)
         self._domains = frozenset(domain.lower().encode() for domain in config.domains)
+        self._noise = Noise(self.counters)
         self._next_sweep = 0.0
 
     # -- driving
@@ -112,7 +114,7 @@ class Control:
                 reply = flow if flow.remote[1] == port else self._paths.reply_flow(flow, port)
                 self._proxy.layer.receive_request(message, key, flow, reply, now)
         except WireError as error:
-            self._malformed(data, flow, error)
+            self._malformed(data, flow, error, now)
         if self._zones.links:
             self._drain_zones(now)
 
@@ -237,6 +239,9 @@ class Control:
         if not zone.trusted:
             self._admission.clean(context.request)
         self._anchor.find(context)
+        if context.call is None and self._anchor.needs_call(context.request, zone, token):
+            self._refuse(context, Refusal(481, "the media session of this call is gone"), now)
+            return
         target = self._paths.follow(context.request, token, now)
         if target is None:
             self._refuse(context, Refusal(480, "the connection to the other side is gone"), now)
@@ -334,7 +339,7 @@ class Control:
 
     def _refuse(self, context: Context, refusal: Refusal, now: float) -> None:
         self._proxy.reject(context, refusal.status, now, headers=refusal.headers)
-        if not refusal.usual:
+        if not refusal.usual and self._noise.allows(now):
             self._log(
                 "request.refused",
                 "warning",
@@ -346,12 +351,13 @@ class Control:
                 call_id=context.call_id.decode("latin-1"),
             )
 
-    def _malformed(self, data: bytes, flow: Flow, error: WireError) -> None:
+    def _malformed(self, data: bytes, flow: Flow, error: WireError, now: float) -> None:
         """Count and answer what `parse` refused."""
         self.counters["sip.malformed"] += 1
         if not data.strip(b"\r\n\0 "):
             return  # keep-alive datagram
-        self._log("message.malformed", "warning", source=place_of(flow), why=str(error))
+        if self._noise.allows(now):
+            self._log("message.malformed", "warning", source=place_of(flow), why=str(error))
         answer = answer_malformed(data, flow, error)
         if answer is not None:
             self._outputs.append(Send(self._paths.reply_flow(flow, answer.port), answer.data))
@@ -383,15 +389,3 @@ class Control:
             }
             return [{"name": name, "value": value} for name, value in sorted(amounts.items())]
         raise ValueError(f"no such view: {kind}")
-
-
-def _sides(config: ControlConfig) -> Sides:
-    advertised: dict[tuple[TransportName, str], Address] = {}
-    own: set[bytes] = set()
-    # The traversal port last: with one NIC it shares the NIC with 5061, and phones outside cannot reach it. Before it
-    # the port that wants client certificates.
-    for listener in sorted(config.listeners, key=lambda each: (each.zone is not None, each.mutual)):
-        advertised.setdefault((listener.transport, listener.nic), listener.advertised)
-        for address in (listener.address, listener.advertised):
-            own |= {host_port(address), host_port((address[0], 5060)), address[0].encode()}
-    return Sides(advertised, frozenset(own))
