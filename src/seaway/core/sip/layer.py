@@ -141,6 +141,7 @@ class TransactionLayer:
         client.data = b""
         self._linger(client, 0.0 if client.reliable else T4, now)  # timer K
         self._user.response_received(client, response, now)
+        client.context = None
 
     def _invite_final(
         self, client: ClientTransaction, response: Response, status: int, before: State, now: float
@@ -299,6 +300,7 @@ class TransactionLayer:
                 self._server_timer(item, now)
             else:
                 self._forget(item[0])
+                item[0].context = None
 
     def _client_timer(self, client: ClientTransaction, now: float) -> None:
         """Timers A, B, C, E and F: one chain of queue entries per transaction."""

@@ -272,11 +272,12 @@ class Proxy:
         first = context.server.request is not None
         self._respond(context, response, now)
         if 200 <= status < 300:
-            branch.final = response
+            branch.final = _SENT
             if first:
                 self._user.finished(context, status, now)
             if len(context.branches) > 1:
                 self.cancel_branches(context, now)
+            _release(context)
 
     def fail(self, branch: Branch, status: int, now: float) -> None:
         """The final response of `branch` cannot be used: it counts as `status` of our own."""
@@ -356,6 +357,7 @@ class Proxy:
     def _conclude(self, context: Context, now: float) -> None:
         """RFC 3261 §16.7 steps 5 and 6: when all branches are final, send the best response."""
         if context.server.request is None:  # a 2xx has gone already
+            _release(context)
             return
         finals = [branch for branch in context.branches if branch.final is not None]
         if any(branch.final is not None and branch.final.status >= 600 for branch in finals):
@@ -368,6 +370,7 @@ class Proxy:
         self._user.response(best, response, now)
         self._respond(context, response, now)
         self._user.finished(context, response.status, now)
+        _release(context)
 
     def _respond(self, context: Context, response: Response, now: float) -> None:
         server = context.server
@@ -378,6 +381,18 @@ class Proxy:
     def _tag(self) -> bytes:
         self._counter += 1
         return b"%b%x" % (self._boot, self._counter)
+
+
+_SENT = Response(200, b"OK", [], [], b"")  # stands for a 2xx that went upstream
+
+
+def _release(context: Context) -> None:
+    """After the final response: let go of what no retransmission needs. Transactions stay for half a minute, so this
+    is most of the memory of a call; and without the circle of context and branches it ends with the last of them."""
+    if all(branch.final is not None for branch in context.branches):
+        context.branches = []
+        request = context.request
+        request.names, request.lines, request.body = [], [], b""
 
 
 def _rank(branch: Branch) -> tuple[int, int]:
