@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -94,5 +95,42 @@ def test_an_oversized_datagram_is_counted_not_raised() -> None:
         with rig() as (_, driver, listener), peer() as one:
             listener.send(b"x" * 70_000, one.getsockname())
             assert driver.counters.get("sip.udp.unsent") == 1
+
+    run(main)
+
+
+def test_under_load_the_clock_reads_and_in_quiet_the_loop_watches_again() -> None:
+    async def main() -> None:
+        with rig() as (core, _, listener), peer() as one:
+            count = 0
+            while listener._timer is None:  # one wake-up each, close together
+                one.sendto(message(count), (CORE, 5060))
+                count += 1
+                while len(core.received) < count:
+                    await asyncio.sleep(0)
+                assert count < 5000
+            for _ in range(300):  # all arrives while the clock reads, more than a burst too
+                one.sendto(message(count), (CORE, 5060))
+                count += 1
+            await until(lambda: len(core.received) == count)
+            await until(lambda: listener._timer is None)
+            one.sendto(message(count), (CORE, 5060))
+            await until(lambda: len(core.received) == count + 1)
+            assert [data for data, _ in core.received] == [message(number) for number in range(count + 1)]
+
+    run(main)
+
+
+def test_closing_while_the_clock_reads() -> None:
+    async def main() -> None:
+        with rig() as (core, _, listener), peer() as one:
+            while listener._timer is None:
+                one.sendto(message(1), (CORE, 5060))
+                await asyncio.sleep(0)
+            received = len(core.received)
+            listener.close()
+            one.sendto(message(2), (CORE, 5060))
+            await asyncio.sleep(0.02)
+            assert len(core.received) == received
 
     run(main)

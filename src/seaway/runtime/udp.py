@@ -66,6 +66,8 @@ class UdpListener:
         driver.datagrams[listener.address] = self
 
     def close(self) -> None:
+        if self._socket.fileno() < 0:
+            return
         if self._timer is not None:
             self._timer.cancel()
         self._loop.remove_reader(self._socket.fileno())
