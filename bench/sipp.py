@@ -122,6 +122,6 @@ def _of_sipp(statistics: Path) -> tuple[int, int, int]:
 
 def _command(role: str, scenario: str, host: str, port: int) -> list[str]:
     return [
-        "sipp", "-sf", str(_HERE / "scenarios" / f"{scenario}.xml"), "-i", host, "-p", str(port), "-bind_local", "-nostdin",
-        "-ci", "127.0.0.1", "-cp", str(_CONTROL[role]), "-buff_size", "1048576", "-deadcall_wait", "0",
+        "sipp", "-sf", str(_HERE / "scenarios" / f"{scenario}.xml"), "-i", host, "-p", str(port), "-bind_local",
+        "-nostdin", "-ci", "127.0.0.1", "-cp", str(_CONTROL[role]), "-buff_size", "1048576", "-deadcall_wait", "0",
     ]  # fmt: skip
