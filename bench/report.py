@@ -39,8 +39,9 @@ def render(figures: Sequence[Figure], about: Mapping[str, str]) -> str:
         "",
         "CPU time (user and system, all processes) and resident memory (PSS, all processes), both subjects in the "
         "same run: load on one core, subject on the other, loopback only. Values are the median of three or more "
-        "alternating runs, with the least and the greatest; smaller is better. A run with a failed call does not count. "
-        "The work of removing finished transactions later is included. The ratio is Seaway's value divided by the peer's.",
+        "alternating runs, with the least and the greatest; smaller is better. A run with a failed call does not "
+        "count. The work of removing finished transactions later is included. The ratio is Seaway's value divided by "
+        "the peer's.",
         "",
         "At these modest rates each message wakes the subject, so a call costs more than at saturation, on both "
         "sides. `kamailio` has the allocator of the package, `kamailio -x fm` the faster one (`-x fm -X fm`); both "
