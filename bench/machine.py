@@ -34,14 +34,9 @@ def _cpu() -> str:
 
 
 def _build() -> str:
-    """How the interpreter was optimised: that decides a quarter of the CPU time."""
-    flags = " ".join(
-        str(sysconfig.get_config_var(name) or "") for name in ("CONFIG_ARGS", "PGO_PROF_USE_FLAG", "PY_CORE_CFLAGS")
-    )
-    found = []
-    if "--enable-optimizations" in flags or "-fprofile-use" in flags:
-        found.append("with profile feedback")
-    if "--with-lto" in flags or "-flto" in flags:
-        found.append("with link-time optimisation")
-    where = "the distribution's" if sys.base_prefix == "/usr" else "built from source"
-    return f"{where}, " + (" and ".join(found) if found else "without profile feedback")
+    """Who built the interpreter, and how it says that it was optimised: that decides a quarter of the CPU time."""
+    arguments = str(sysconfig.get_config_var("CONFIG_ARGS") or "")
+    found = [each for each in ("--enable-optimizations", "--with-lto") if each in arguments]
+    if sys.base_prefix == "/usr":
+        return "the distribution's build"
+    return "built from source " + (f"with {' '.join(found)}" if found else "without --enable-optimizations")

@@ -48,8 +48,8 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="bench/run.py", description="CPU time and memory beside Kamailio.")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help=f"one of {', '.join(_BENCHES)}")
     parser.add_argument("names", nargs="*", metavar="NAME", help="the same")
-    options_given = parser.parse_args(arguments)
-    wanted = [*options_given.only, *options_given.names] or list(_BENCHES)
+    given = parser.parse_args(arguments)
+    wanted = [*given.only, *given.names] or list(_BENCHES)
     unknown = [name for name in wanted if name not in _BENCHES]
     if unknown:
         print(f"bench: there is no benchmark {unknown[0]}; there are {', '.join(_BENCHES)}", file=sys.stderr)
