@@ -6,9 +6,9 @@ import pytest
 
 from seaway.call.config import NeighbourZone, Rule, User
 from seaway.call.control import Control
-from seaway.call.digest_fields import digest_parameters
 from seaway.core.sip.io import Flow, Send, SendTo
 from seaway.identity.digest import Challenge, answer, ha1
+from seaway.wire.sip.auth import digest_parameters
 from seaway.wire.sip.message import Request, Response, parse
 
 from ..support.messages import as_response, flow, header, request

@@ -40,7 +40,7 @@ class Stranger:
         reply = self.send(data)
         if password is None or not reply:
             return reply
-        from seaway.call.digest_fields import digest_parameters
+        from seaway.wire.sip.auth import digest_parameters
 
         challenge = Challenge.from_parameters(digest_parameters(as_response(reply).require(b"www-authenticate")) or {})
         value = answer(challenge, user, password, "OPTIONS", OPTIONS, cnonce="01")

@@ -32,7 +32,6 @@ from seaway.media.protocol import (
     StreamAddress,
     StreamRequest,
     StreamStats,
-    Updated,
 )  # fmt: skip
 
 LEG = LegRequest("demux", "inner", ("T11-09", "T11-10"))
@@ -50,7 +49,7 @@ COMMANDS = [
 ]  # fmt: skip
 MESSAGES = [
     Opened(1, "s", (ADDRESS,)), Closed(2, "s", (STREAM_STATS,)), StatsReply(3, (INFO,)), Listed(4, (INFO, INFO)),
-    Updated(5), Failed(6, None, "what", "why"), Latched("s", 1, "a", "rtcp", ("192.0.2.1", 9)), Idle("s", 30.0),
+    Failed(6, None, "what", "why"), Latched("s", 1, "a", "rtcp", ("192.0.2.1", 9)), Idle("s", 30.0),
 ]  # fmt: skip
 
 

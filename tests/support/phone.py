@@ -6,7 +6,6 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
 
-from seaway.call.digest_fields import digest_parameters
 from seaway.core.sip.build import build_cancel, build_response
 from seaway.core.sip.client import ClientTransaction
 from seaway.core.sip.io import Address, Flow, Hop, Send, SendTo
@@ -15,6 +14,7 @@ from seaway.core.sip.server import ServerTransaction
 from seaway.core.sip.topvia import read_top_via
 from seaway.identity.digest import Challenge, answer, choose
 from seaway.wire.errors import WireError
+from seaway.wire.sip.auth import digest_parameters
 from seaway.wire.sip.message import Request, Response, parse
 from seaway.wire.sip.nameaddr import tag_of, uri_of
 

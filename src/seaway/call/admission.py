@@ -10,8 +10,8 @@ from collections import Counter
 from dataclasses import dataclass
 
 from seaway.call.config import ControlConfig
-from seaway.call.digest_fields import digest_parameters
 from seaway.identity.digest import ALGORITHMS, Authenticator, Credentials, DigestError, Verdict
+from seaway.wire.sip.auth import digest_parameters
 from seaway.wire.sip.errors import SipError
 from seaway.wire.sip.message import Message, Request
 from seaway.wire.sip.nameaddr import uri_of

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from seaway.call.config import ControlConfig, NeighbourZone, TraversalZone
-from seaway.call.digest_fields import digest_parameters
 from seaway.call.events import LogEvent
 from seaway.core.sip.client import ClientTransaction
 from seaway.core.sip.io import CloseFlow, Flow, Hop, Send
@@ -19,6 +18,7 @@ from seaway.core.sip.proxy import Context, Proxy
 from seaway.core.sip.sides import Sides, host_port
 from seaway.core.traversal.zone import Dropped, ProbeZone, SendPing, StateChanged, ZoneClient, ZoneServer, ZoneState
 from seaway.identity.digest import Authenticator, Challenge, Credentials, DigestError, Verdict, answer, choose, ha1
+from seaway.wire.sip.auth import digest_parameters
 from seaway.wire.sip.errors import SipError
 from seaway.wire.sip.message import Response
 

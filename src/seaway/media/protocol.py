@@ -39,7 +39,6 @@ __all__ = [
     "StreamAddress",
     "StreamRequest",
     "StreamStats",
-    "Updated",
 ]  # fmt: skip
 
 Address = tuple[str, int]
@@ -195,11 +194,6 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Updated:
-    request: int
-
-
-@dataclass(frozen=True, slots=True)
 class Failed:
     """A command could not be carried out. `reason` is one clear line; `what` a stable word (`ports-exhausted`)."""
 
@@ -227,5 +221,5 @@ class Idle:
 
 
 Command = Open | AddStreams | SetRemote | Close | Stats | List
-Reply = Opened | Closed | StatsReply | Listed | Updated | Failed
+Reply = Opened | Closed | StatsReply | Listed | Failed
 Event = Latched | Idle

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from seaway.wire.digits import parse_digits
 from seaway.wire.errors import WireError
-from seaway.wire.sip.auth import parse_challenge, parse_credentials
+from seaway.wire.sip.auth import digest_parameters
 from seaway.wire.sip.cseq import parse_cseq
 from seaway.wire.sip.errors import SipError
 from seaway.wire.sip.message import Request, Response, parse
@@ -47,10 +47,10 @@ def read_all(data: bytes) -> Request | Response:
     parse_cseq(message.require(b"cseq"))
     for name in (b"authorization", b"proxy-authorization"):
         for value in message.all(name):
-            parse_credentials(value)
+            digest_parameters(value)
     for name in (b"www-authenticate", b"proxy-authenticate"):
         for value in message.all(name):
-            parse_challenge(value)
+            digest_parameters(value)
     max_forwards = message.get(b"max-forwards")
     if max_forwards is not None:
         try:
