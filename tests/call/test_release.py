@@ -7,8 +7,8 @@ import gc
 from seaway.call.config import ControlConfig, Listener, NeighbourZone, Rule
 from seaway.call.control import Control
 from seaway.core.sip.client import ClientTransaction
+from seaway.core.sip.context import Branch, Context
 from seaway.core.sip.io import Flow, Send
-from seaway.core.sip.proxy import Branch, Context
 from seaway.core.sip.server import ServerTransaction
 from seaway.wire.sip.message import Request, Response, parse
 

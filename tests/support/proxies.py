@@ -6,8 +6,9 @@ from collections import Counter, deque
 from typing import Any
 
 from seaway.core.sip.client import ClientTransaction
+from seaway.core.sip.context import Branch, Context, Target
 from seaway.core.sip.io import Flow, Hop, Send, SendTo
-from seaway.core.sip.proxy import Branch, Context, Proxy, Target
+from seaway.core.sip.proxy import Proxy
 from seaway.core.sip.sides import Sides
 from seaway.core.sip.tokens import RouteTokens
 from seaway.core.sip.topvia import read_top_via

@@ -16,8 +16,8 @@ from seaway.call.legs import Legs
 from seaway.call.record import Call
 from seaway.call.sdp_anchor import read_remote, write_local
 from seaway.call.zones import DEFAULT_ZONE, Zone
+from seaway.core.sip.context import Branch, Context
 from seaway.core.sip.io import Flow
-from seaway.core.sip.proxy import Branch, Context
 from seaway.media import protocol as media
 from seaway.wire.errors import WireError
 from seaway.wire.sdp.errors import SdpError

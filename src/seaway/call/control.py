@@ -20,8 +20,9 @@ from seaway.call.sides import sides_of
 from seaway.call.views import place_of, registration_row, text_of
 from seaway.call.zones import ClientLink, ServerLink, Zone, Zones
 from seaway.core.sip.client import ClientTransaction
+from seaway.core.sip.context import Branch, Context, Target
 from seaway.core.sip.io import Flow, Send
-from seaway.core.sip.proxy import Branch, Context, Proxy, Target
+from seaway.core.sip.proxy import Proxy
 from seaway.core.sip.registrar import Registrar
 from seaway.core.sip.routing import uri_host_port
 from seaway.core.sip.tokens import RouteTokens

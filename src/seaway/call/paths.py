@@ -12,8 +12,8 @@ from typing import TypeVar
 
 from seaway.call.config import ControlConfig, Listener
 from seaway.call.zones import Zone, Zones
+from seaway.core.sip.context import Target
 from seaway.core.sip.io import Address, Flow, Hop, TransportName
-from seaway.core.sip.proxy import Target
 from seaway.core.sip.registrar import Binding, Registrar
 from seaway.core.sip.routing import first_route, uri_host_port
 from seaway.core.sip.sides import Sides, host_port

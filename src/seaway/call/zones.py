@@ -13,8 +13,9 @@ from typing import Any, Literal
 from seaway.call.config import ControlConfig, NeighbourZone, TraversalZone
 from seaway.call.events import LogEvent
 from seaway.core.sip.client import ClientTransaction
+from seaway.core.sip.context import Context
 from seaway.core.sip.io import CloseFlow, Flow, Hop, Send
-from seaway.core.sip.proxy import Context, Proxy
+from seaway.core.sip.proxy import Proxy
 from seaway.core.sip.sides import Sides, host_port
 from seaway.core.traversal.zone import Dropped, ProbeZone, SendPing, StateChanged, ZoneClient, ZoneServer, ZoneState
 from seaway.identity.digest import Authenticator, Challenge, Credentials, DigestError, Verdict, answer, choose, ha1

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from seaway.core.sip.context import Target
 from seaway.core.sip.io import Flow, Hop
-from seaway.core.sip.proxy import Target
 from seaway.wire.sip.message import parse
 
 from ...support.messages import as_request, as_response, flow, header, request, response

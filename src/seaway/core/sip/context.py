@@ -1,0 +1,94 @@
+"""What the proxy and its user share of one request: targets, branches, the response context (RFC 3261 §16.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from seaway.core.sip.client import ClientTransaction
+from seaway.core.sip.io import Flow, Hop
+from seaway.core.sip.server import ServerTransaction
+from seaway.wire.sip.message import Request, Response
+
+__all__ = ["Branch", "Context", "ProxyUser", "Target"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One place to send a request to. `payload` is what the route token towards it holds (see `tokens.py`)."""
+
+    uri: bytes
+    where: Flow | Hop
+    payload: bytes = b"n"
+
+
+class Branch:
+    """One forwarded copy of a request."""
+
+    __slots__ = ("cancel", "client", "context", "final", "ringing", "target")
+
+    def __init__(self, context: Context, target: Target) -> None:
+        self.context = context
+        self.target = target
+        self.client: ClientTransaction | None = None
+        self.final: Response | None = None
+        self.ringing = False  # a provisional response came: CANCEL may be sent (RFC 3261 §9.1)
+        self.cancel = False  # to be cancelled as soon as it may
+
+
+class Context:
+    """The response context of one request (RFC 3261 §16.2).
+
+    `request` has our own Route values removed and Max-Forwards decremented. `token` is the payload of the route token
+    it came with: not `None` means that the request belongs to a dialog that passed here before. `admitted` is set by
+    the user once it knows who asks: what is rejected before leaves no state.
+    """
+
+    __slots__ = (
+        "admitted",
+        "branches",
+        "call",
+        "call_id",
+        "cancelled",
+        "flow",
+        "payload",
+        "request",
+        "server",
+        "token",
+        "zone",
+    )
+
+    def __init__(self, server: ServerTransaction, request: Request, flow: Flow, call_id: bytes) -> None:
+        self.server = server
+        self.request = request
+        self.flow = flow
+        self.call_id = call_id
+        self.token: bytes | None = None
+        self.admitted = False
+        self.payload = b"n"  # route token payload towards where the request came from; set by the user
+        self.zone: Any = None  # the user's
+        self.call: Any = None  # the user's
+        self.branches: list[Branch] = []
+        self.cancelled = False
+
+
+class ProxyUser(Protocol):
+    """Call control, as the proxy sees it."""
+
+    def route(self, context: Context, now: float) -> None:
+        """Decide on a new request: ends in `Proxy.forward` or `Proxy.reject`, now or later."""
+
+    def route_ack(self, request: Request, token: bytes | None, flow: Flow, now: float) -> None:
+        """An ACK for a 2xx: send it on with `Proxy.forward_ack`, or drop it."""
+
+    def response(self, branch: Branch, response: Response, now: float) -> bool:
+        """A response is about to go upstream; edit it in place. False holds it: `Proxy.pass_on` releases it later."""
+
+    def own_response(self, client: ClientTransaction, response: Response, now: float) -> None:
+        """A response to a request of the user itself (`Proxy.layer.send_request` with a context that is no Branch)."""
+
+    def own_failed(self, client: ClientTransaction, status: int, reason: str, now: float) -> None:
+        """A request of the user itself failed."""
+
+    def finished(self, context: Context, status: int, now: float) -> None:
+        """The final response `status` of `context` went upstream."""
