@@ -45,6 +45,7 @@ def test_map_of_a_deployment(deployment: Path, capsys: pytest.CaptureFixture[str
         (["map", "resolve", "{tmp}/none.toml"], 2, "cannot be read"),
         (["map", "listeners", "{deployment}", "edge9"], 2, "has no node edge9; it has core1, edge1"),
         (["map", "firewall", "{deployment}", "--at", "middle"], 2, "middle"),
+        (["map", "rows", "--table", "99"], 2, "3 to 30"),
         (["map", "firewall", "{deployment}", "--at", "outer", "--interface", "x"], 2, "ZONE=INTERFACE"),
         (["node", "check", "{tmp}/none.toml"], 2, "cannot be read"),
         (["node", "run", "{deployment}", "--ready-fd", "77"], 2, "no such descriptor"),

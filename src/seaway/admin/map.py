@@ -13,7 +13,10 @@ __all__ = ["firewall", "listeners", "resolve", "rows", "status"]
 def rows(options: argparse.Namespace) -> int:
     from seaway.catalog.views.rows import render_rows
 
-    sys.stdout.write(render_rows(options.format, options.table, options.own))
+    try:
+        sys.stdout.write(render_rows(options.format, options.table, options.own))
+    except ValueError as error:
+        raise UsageError(f"--table: {error}") from None
     return 0
 
 
