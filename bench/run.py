@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -54,6 +55,8 @@ def main(arguments: list[str]) -> int:
     if unknown:
         print(f"bench: there is no benchmark {unknown[0]}; there are {', '.join(_BENCHES)}", file=sys.stderr)
         return 2
+    # A stopped run must not leave its subjects behind: the default for SIGTERM would skip every `finally`.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         figures = _measure([name for name in _BENCHES if name in wanted])
         about = facts()
