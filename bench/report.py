@@ -14,7 +14,7 @@ _TITLES = {
         "INVITE, 100, 180, 200, ACK, BYE, 200 through one node in proxy mode: stateful, record-routed, media not "
         "anchored. 1000 calls a second.",
     ),
-    "options": ("OPTIONS to the node", "Answered with 200, 2000 a second. Seaway answers through a transaction."),
+    "options": ("OPTIONS to the node", "Answered with 200, 2000 a second."),
     "register": ("REGISTER without digest", "Refreshes of 1000 bindings from a trusted source, 2000 a second."),
     "register-digest": (
         "REGISTER with digest",
