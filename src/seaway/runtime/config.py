@@ -12,38 +12,21 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StrictInt,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, BeforeValidator, Field, StrictInt, ValidationError, model_validator
 
 from seaway.catalog.deployment import Deployment, load_deployment
 from seaway.catalog.problems import DeploymentError, Refused, did_you_mean
+from seaway.runtime.settings import Domain, Host, Password, Port, Seconds, Settings
+from seaway.runtime.turn_settings import Turn
 
 __all__ = ["ConfigError", "Neighbour", "NodeConfig", "Traversal", "load_node_config", "parse_node_config"]
 
-_HOST = re.compile(r"[A-Za-z0-9.:_-]{1,253}")
-_DOMAIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _HEX = {64: re.compile(r"[0-9a-f]{64}"), 32: re.compile(r"[0-9a-f]{32}")}
-_SECRETS = ("password", "ha1_sha256", "ha1_md5")
+_SECRETS = ("password", "ha1_sha256", "ha1_md5", "key_sha256", "key_md5", "secrets")
 
 
 class ConfigError(DeploymentError):
     """A node configuration is wrong. `str()` is one line: file, setting, value (never a secret), reason, remedy."""
-
-
-def _pattern(pattern: re.Pattern[str], what: str, example: str) -> BeforeValidator:
-    def check(value: object) -> str:
-        if not isinstance(value, str) or not pattern.fullmatch(value):
-            raise Refused(f"is not {what}", f'write for instance "{example}"')
-        return value
-
-    return BeforeValidator(check)
 
 
 def _regular_expression(value: object) -> str:
@@ -54,19 +37,6 @@ def _regular_expression(value: object) -> str:
     except re.error as error:
         raise Refused(f"is no regular expression ({error})", r'write for instance ".*@example\.test"') from None
     return value
-
-
-Host = Annotated[str, _pattern(_HOST, "a host name or address", "edge1.example.test")]
-Domain = Annotated[str, _pattern(_DOMAIN, "a domain", "example.test")]
-Password = Annotated[str, Field(min_length=1, max_length=128)]
-Port = Annotated[StrictInt, Field(ge=1, le=65535)]
-Seconds = Annotated[float, Field(gt=0, le=86400)]
-
-
-class Settings(BaseModel):
-    """Unknown keys are errors; nothing changes after loading; secrets stay out of `repr`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, hide_input_in_errors=True)
 
 
 class Log(Settings):
@@ -172,6 +142,7 @@ class NodeConfig(Settings):
     traversal: tuple[Traversal, ...] = ()
     neighbours: Annotated[tuple[Neighbour, ...], Field(alias="neighbour")] = ()
     rules: Annotated[tuple[Rule, ...], Field(alias="rule")] = ()
+    turn: Turn | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
