@@ -77,8 +77,8 @@ class Allocator:
             self._pool.release(leg.port, now)
 
     def _leg(self, session: SessionState, index: int, name: LegName, request: LegRequest, now: float) -> LegState:
-        def component(which: Component, key: PortKey) -> ComponentState:
-            state = ComponentState(session, index, name, which, request.kind, key, counter)
+        def component(which: Component, key: PortKey, address: Address) -> ComponentState:
+            state = ComponentState(session, index, name, which, request.kind, key, address, counter)
             if request.kind == "plain":
                 state.latch = Latch()
             return state
@@ -87,10 +87,11 @@ class Allocator:
         if request.kind == "demux":
             pair, user, password = self._demux_credential(request.nic)
             leg = LegState(
-                component("rtp", pair.rtp),
-                component("rtcp", pair.rtcp),
+                component("rtp", pair.rtp, pair.addresses[0]),
+                component("rtcp", pair.rtcp, pair.addresses[1]),
                 LegAddress(*pair.addresses, user, password),
                 None,
+                request,
                 pair,
                 user.encode(),
                 password.encode(),
@@ -98,7 +99,13 @@ class Allocator:
             pair.legs[leg.user] = leg
             return leg
         port, (rtp, rtp_address), (rtcp, rtcp_address) = self._pair(request, now)
-        return LegState(component("rtp", rtp), component("rtcp", rtcp), LegAddress(rtp_address, rtcp_address), port)
+        return LegState(
+            component("rtp", rtp, rtp_address),
+            component("rtcp", rtcp, rtcp_address),
+            LegAddress(rtp_address, rtcp_address),
+            port,
+            request,
+        )
 
     def _demux_credential(self, nic: str) -> tuple[DemuxPair, str, str]:
         """The pair with the fewest legs, and a fresh short-term credential (letters and digits, as SDP wants them)."""

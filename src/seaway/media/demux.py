@@ -20,6 +20,7 @@ class Answer:
     data: bytes
     component: ComponentState
     moved: bool  # the flow is bound to a new source
+    lost: ComponentState | None = None  # the component that had this source before
 
 
 def answer_probe(pair: DemuxPair, port: PortKey, data: bytes, source: Address, now: float) -> Answer | None:
@@ -33,7 +34,7 @@ def answer_probe(pair: DemuxPair, port: PortKey, data: bytes, source: Address, n
     component.sequence = probe.sequence
     if probe.unknown_required:
         return Answer(encode_unknown(probe, leg.key), component, moved=False)
-    moved = component.remote != source
+    moved, before = component.remote != source, None
     if moved:
         unbind(pair, component)
         flows = pair.flows[port]
@@ -42,7 +43,7 @@ def answer_probe(pair: DemuxPair, port: PortKey, data: bytes, source: Address, n
         flows[source] = component
         component.remote = source
     component.consent_ends = now + CONSENT_LIFETIME
-    return Answer(encode_answer(probe, source, leg.key), component, moved)
+    return Answer(encode_answer(probe, source, leg.key), component, moved, before)
 
 
 def unbind(pair: DemuxPair, component: ComponentState) -> None:

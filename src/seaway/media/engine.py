@@ -16,6 +16,7 @@ from typing import NamedTuple
 from seaway.core.traversal.probe import Bound, Lost, ProbeSender, SendProbe
 from seaway.media.allocate import Allocator, Ports
 from seaway.media.demux import answer_probe, unbind
+from seaway.media.fast import FastFlows
 from seaway.media.latch import Verdict
 from seaway.media.legs import ComponentState, DemuxPair, LegState, PortKey, SessionState
 from seaway.media.pool import PortPool
@@ -46,6 +47,7 @@ IDLE_AFTER = 30.0
 """Seconds without any accepted packet after which `Idle` is told, and again each time as long."""
 
 _MAX_ALLOWED = 16  # addresses in one SetRemote
+_MAX_CLOCKS = 16  # payload types in one SetRemote
 
 
 class SendPacket(NamedTuple):
@@ -69,6 +71,7 @@ class Engine:
         random_octets: Callable[[int], bytes],
         *,
         demux: Sequence[DemuxPair] = (),
+        fast: FastFlows | None = None,
         max_sessions: int = MAX_SESSIONS,
         max_streams: int = MAX_STREAMS,
         idle_after: float = IDLE_AFTER,
@@ -78,7 +81,8 @@ class Engine:
         self._idle_after = idle_after
         self._owners: dict[PortKey, ComponentState | DemuxPair] = {}
         allocator = Allocator(ports, pool, demux, random_octets)
-        self._table = SessionTable(allocator, self._owners, max_sessions, max_streams)
+        self._fast = fast or FastFlows()
+        self._table = SessionTable(allocator, self._owners, self._fast, max_sessions, max_streams)
         self._outputs: deque[Output] = deque()
         self._timers: list[tuple[float, int, ComponentState | SessionState]] = []
         self._timer_count = 0
@@ -109,7 +113,10 @@ class Engine:
             return
         component.session.last_packet = now
         if kind is PacketClass.RTP:
-            counter.rtp(data, now)
+            if component.flow is None:
+                counter.rtp(data, now)
+            else:
+                counter.rtp_aside(len(data))
         elif kind is PacketClass.RTCP:
             counter.rtcp_packets += 1
         peer = component.peer
@@ -119,6 +126,8 @@ class Engine:
     def _from_its_source(self, component: ComponentState, source: Address, now: float) -> bool:
         latch = component.latch
         if latch is not None:
+            if component.flow is not None and source != latch.source:
+                latch.heard(self._fast.heard(component) or 0.0)
             verdict = latch.packet(source, now)
             if verdict is Verdict.LATCHED:
                 component.remote = source
@@ -136,6 +145,8 @@ class Engine:
                 self.unknown_source += 1
                 return
             self._outputs.append(SendPacket(port, source, answer.data))
+            if answer.lost is not None:
+                self._fast.moved(answer.lost)
             if answer.moved:
                 self._latched(answer.component, source)
             if answer.component.remote is not None:
@@ -174,12 +185,14 @@ class Engine:
                 pair = self._owners[component.local]
                 assert isinstance(pair, DemuxPair)
                 unbind(pair, component)
+                self._fast.moved(component)
             else:
                 self._schedule(component, component.consent_ends)
 
     def _idle_timer(self, session: SessionState, now: float) -> None:
         if session.closed:
             return
+        session.last_packet = max(session.last_packet, self._fast.heard_session(session))
         due = session.last_packet + self._idle_after
         if due <= now:
             self._outputs.append(Idle(session.name, round(now - session.last_packet, 3)))
@@ -198,6 +211,7 @@ class Engine:
                     self._latched(component, probe.remote)
                 case Lost():
                     component.remote = None
+                    self._fast.moved(component)
         component.due = None
         self._schedule(component, probe.next_deadline())
 
@@ -211,6 +225,7 @@ class Engine:
         heapq.heappush(self._timers, (when, self._timer_count, owner))
 
     def _latched(self, component: ComponentState, source: Address) -> None:
+        self._fast.moved(component)
         self._outputs.append(
             Latched(component.session.name, component.stream, component.leg, component.component, source)
         )
@@ -242,15 +257,28 @@ class Engine:
             return no_session(0, command.session)
         if not 0 <= command.stream < len(session.streams):
             return Failed(0, session.name, "no-stream", f"session {session.name} has no stream {command.stream}")
-        leg = session.streams[command.stream].leg(command.leg)
+        stream = session.streams[command.stream]
+        leg = stream.leg(command.leg)
+        for each in (stream.a, stream.b):  # an answer uses the offer's payload types
+            each.rtp.counter.clocks.update(command.clocks[:_MAX_CLOCKS])
         try:
             if leg.rtp.kind == "plain":
-                _signal(leg, command, now)
+                self._signal(leg, command, now)
             elif leg.rtp.kind == "probe":
                 self._start_probes(leg, command, now)
         except ValueError as error:
             return Failed(0, session.name, "bad-address", f"stream {command.stream} leg {command.leg}: {error}")
         return None  # what is said of a demux leg's far side does not matter: only its probes do
+
+    def _signal(self, leg: LegState, command: SetRemote, now: float) -> None:
+        if len(command.allowed) > _MAX_ALLOWED:
+            raise ValueError(f"more than {_MAX_ALLOWED} allowed addresses")
+        allowed = frozenset(filter(None, map(_literal, command.allowed)))
+        for component, hint in zip(leg.components, (command.rtp, command.rtcp), strict=True):
+            assert component.latch is not None
+            component.latch.signal(hint, allowed, now)
+            component.remote = component.latch.source
+            self._fast.moved(component)
 
     def _start_probes(self, leg: LegState, command: SetRemote, now: float) -> None:
         if not command.ufrag or not command.password or len(command.ufrag) > 256 or len(command.password) > 256:
@@ -262,6 +290,7 @@ class Engine:
             if before is not None and before.remote == remote and (leg.user, leg.key) == credential:
                 continue
             component.remote = None
+            self._fast.moved(component)
             sequence = before.sequence if before is not None else 0
             component.probe = ProbeSender(
                 remote, command.ufrag, command.password, now, self._random_octets, sequence=sequence
@@ -277,16 +306,6 @@ def _well_formed(kind: PacketClass, data: bytes, component: ComponentState) -> b
     if kind is PacketClass.RTCP:
         return is_rtcp(data)
     return kind is PacketClass.DTLS and len(data) >= 13  # a record header, RFC 6347 §4.1
-
-
-def _signal(leg: LegState, command: SetRemote, now: float) -> None:
-    if len(command.allowed) > _MAX_ALLOWED:
-        raise ValueError(f"more than {_MAX_ALLOWED} allowed addresses")
-    allowed = frozenset(filter(None, map(_literal, command.allowed)))
-    for component, hint in zip(leg.components, (command.rtp, command.rtcp), strict=True):
-        assert component.latch is not None
-        component.latch.signal(hint, allowed, now)
-        component.remote = component.latch.source
 
 
 def _literal(host: str) -> str | None:

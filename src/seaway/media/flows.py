@@ -72,8 +72,8 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class FlowCounters:
-    """What one flow did since it was added. Times in seconds of the monotonic clock. Octets are those of the UDP payload
-    as it leaves the flow's prefix aside (RTP header included)."""
+    """What one flow did since it was added. Times in seconds of the monotonic clock. Octets are those of the UDP
+    payload, RTP header included, prefix not."""
 
     packets: int = 0  # passed on, RTP and RTCP
     octets: int = 0
@@ -105,8 +105,8 @@ class FlowTable(Protocol):
     reason: str
     """One line: why this engine."""
     reads_sockets: bool
-    """True: the engine reads the attached sockets, and what has no flow comes from `receive()`. False: packets without a
-    flow arrive at the sockets as ever, and Python reads them."""
+    """True: the engine reads the attached sockets, and what has no flow comes from `receive()`. False: packets without
+    a flow arrive at the sockets as ever, and Python reads them."""
 
     def attach(self, made: socket, kind: PortKind) -> None:
         """Flows may use this bound UDP socket's local address from now on. Raises `FlowError`."""

@@ -45,6 +45,10 @@ class Latch:
         if self.source is not None and self.source[0] not in allowed:
             self.source = None
 
+    def heard(self, when: float) -> None:
+        """A fast path passed a packet of the learned source at this time."""
+        self._last = max(self._last, when)
+
     def packet(self, source: Address, now: float) -> Verdict:
         """Judge a packet that is already known to be well-formed."""
         if source == self.source:

@@ -9,8 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from seaway.core.traversal.probe import ProbeSender
+from seaway.media.flows import Flow
 from seaway.media.latch import Latch
-from seaway.media.protocol import Address, Component, LegAddress, LegKind, LegName, StreamAddress, StreamStats
+from seaway.media.protocol import (
+    Address,
+    Component,
+    LegAddress,
+    LegKind,
+    LegName,
+    LegRequest,
+    StreamAddress,
+)
 from seaway.media.stats import DirectionCounter
 
 __all__ = ["ComponentState", "DemuxPair", "LegState", "PortKey", "SessionState", "StreamState"]
@@ -27,6 +36,8 @@ class ComponentState:
     component: Component
     kind: LegKind
     local: PortKey
+    address: Address
+    """Of the local port, as packets carry it."""
     counter: DirectionCounter
     remote: Address | None = None
     """Where to send; `None`: nowhere yet. A plain leg's is learned, a demux leg's bound by a probe, a probe leg's
@@ -38,6 +49,8 @@ class ComponentState:
     sequence: int = 0  # demux legs: highest probe sequence
     consent_ends: float = 0.0  # demux legs
     due: float | None = None  # deadline of this component's timer that is in the queue
+    flow: Flow | None = None
+    """What a fast path was told to do with packets from the far side; `None`: they all come here."""
 
 
 @dataclass(slots=True, eq=False)
@@ -46,6 +59,7 @@ class LegState:
     rtcp: ComponentState
     address: LegAddress
     port: int | None  # even port of the pool; None for demux legs
+    request: LegRequest
     demux: DemuxPair | None = None
     user: bytes = b""  # demux legs: the probes' user name and key
     key: bytes = b""
@@ -79,12 +93,6 @@ class StreamState:
     def address(self) -> StreamAddress:
         return StreamAddress(self.a.address, self.b.address)
 
-    @property
-    def stats(self) -> StreamStats:
-        return StreamStats(
-            self.a.rtp.counter.snapshot(self.a.rtp.remote), self.b.rtp.counter.snapshot(self.b.rtp.remote)
-        )
-
 
 @dataclass(slots=True, eq=False)
 class SessionState:
@@ -92,5 +100,4 @@ class SessionState:
     label: str
     last_packet: float
     streams: list[StreamState] = field(default_factory=list)
-    idle_due: float = 0.0
     closed: bool = False

@@ -112,7 +112,7 @@ class SetRemote:
 
     `allowed` are IP addresses from which a first packet may latch (the SDP address, the signalling source).
     `ufrag`/`password`: for probe legs, the credential received from the edge. No reply unless it fails; the `Failed`
-    then has request 0.
+    then has request 0. `clocks` has RTP clock rates of the payload types, for the jitter: (payload type, Hz).
     """
 
     session: str
@@ -123,6 +123,7 @@ class SetRemote:
     allowed: tuple[str, ...]
     ufrag: str | None = None
     password: str | None = None
+    clocks: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

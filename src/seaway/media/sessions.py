@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from seaway.media.allocate import Allocator, NoDemux, PortRefused
+from seaway.media.fast import FastFlows
 from seaway.media.legs import ComponentState, DemuxPair, PortKey, SessionState, StreamState
 from seaway.media.pool import PortsExhausted
 from seaway.media.protocol import (
@@ -43,12 +44,14 @@ class SessionTable:
         self,
         allocator: Allocator,
         owners: dict[PortKey, ComponentState | DemuxPair],
+        fast: FastFlows,
         max_sessions: int,
         max_streams: int,
     ) -> None:
         self.sessions: dict[str, SessionState] = {}
         self._allocator = allocator
         self._owners = owners
+        self._fast = fast
         self._max_sessions, self._max_streams = max_sessions, max_streams
 
     def open(self, command: Open, now: float) -> Reply:
@@ -100,7 +103,8 @@ class SessionTable:
         if session is None:
             return no_session(command.request, command.session)
         session.closed = True
-        stats = tuple(stream.stats for stream in session.streams)
+        stats = tuple(map(self._fast.stats, session.streams))
+        self._fast.forget(session.streams)
         for leg in (leg for stream in session.streams for leg in (stream.a, stream.b)):
             if leg.demux is None:
                 for component in leg.components:
@@ -110,23 +114,22 @@ class SessionTable:
 
     def stats(self, command: Stats) -> Reply:
         if command.session is None:
-            return StatsReply(command.request, tuple(map(_info, self.sessions.values())))
+            return StatsReply(command.request, tuple(map(self._info, self.sessions.values())))
         session = self.sessions.get(command.session)
         if session is None:
             return no_session(command.request, command.session)
-        return StatsReply(command.request, (_info(session),))
+        return StatsReply(command.request, (self._info(session),))
 
     def list(self, command: List) -> Reply:
-        return Listed(command.request, tuple(map(_info, self.sessions.values())))
+        return Listed(command.request, tuple(map(self._info, self.sessions.values())))
 
-
-def _info(session: SessionState) -> SessionInfo:
-    return SessionInfo(
-        session.name,
-        session.label,
-        tuple(stream.stats for stream in session.streams),
-        tuple(stream.address for stream in session.streams),
-    )
+    def _info(self, session: SessionState) -> SessionInfo:
+        return SessionInfo(
+            session.name,
+            session.label,
+            tuple(map(self._fast.stats, session.streams)),
+            tuple(stream.address for stream in session.streams),
+        )
 
 
 def no_session(request: int, name: str) -> Failed:

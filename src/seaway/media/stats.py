@@ -5,11 +5,14 @@ Reads only the RTP header, so it counts SRTP as well. Time is the relay's own ar
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from seaway.media.flows import FlowCounters
 from seaway.media.protocol import Address, DirectionStats
 
-__all__ = ["DirectionCounter", "clock_rate"]
+__all__ = ["DirectionCounter", "clock_rate", "with_flow"]
 
-_MAX_SOURCES = 8
+_MAX_SOURCES = 4
 """SSRCs followed at a time in one direction; the oldest makes room, its counts are kept."""
 
 _MAX_DROPOUT = 3000  # RFC 3550 §A.1
@@ -45,7 +48,7 @@ class _Source:
 
 class DirectionCounter:
     __slots__ = (
-        "_last", "_lost", "_sources", "jitter_ms", "max_gap", "octets", "packets", "refused", "reordered",
+        "_last", "_lost", "_sources", "clocks", "jitter_ms", "max_gap", "octets", "packets", "refused", "reordered",
         "rtcp_packets",
     )  # fmt: skip
 
@@ -57,6 +60,7 @@ class DirectionCounter:
         self.reordered = 0
         self.jitter_ms = 0.0
         self.max_gap = 0.0  # seconds
+        self.clocks: dict[int, int] = {}  # payload type -> Hz, as signalled
         self._last: float | None = None
         self._lost = 0  # of sources that made room
         self._sources: dict[int, _Source] = {}
@@ -76,6 +80,12 @@ class DirectionCounter:
             source = self._add(ssrc, sequence)
         self._sequence(source, sequence)
         self._jitter(source, data, now)
+
+    def rtp_aside(self, size: int) -> None:
+        """Count a packet of a flow that a fast path follows: one which that path could not handle itself. Its sequence
+        number means nothing here, where only some are seen."""
+        self.packets += 1
+        self.octets += size
 
     def snapshot(self, source: Address | None) -> DirectionStats:
         return DirectionStats(
@@ -122,10 +132,28 @@ class DirectionCounter:
 
     def _jitter(self, source: _Source, data: bytes, now: float) -> None:
         """RFC 3550 §6.4.1: J += (|D| - J) / 16, in clock units; the timestamp wraps at 32 bits."""
-        rate = _CLOCK_RATES.get(data[1] & 0x7F, 8000)
+        kind = data[1] & 0x7F
+        rate = self.clocks.get(kind) or clock_rate(kind)
         transit = now * rate - int.from_bytes(data[4:8], "big")
         if source.transit is not None:
             difference = (transit - source.transit + 0x80000000) % 0x100000000 - 0x80000000
             source.jitter += (abs(difference) - source.jitter) / 16
             self.jitter_ms = source.jitter * 1000 / rate
         source.transit = transit
+
+
+def with_flow(stats: DirectionStats, flow: FlowCounters, *, media: bool) -> DirectionStats:
+    """`stats` and what a fast path counted for the same direction. `media`: the flow is that of the RTP port; of the
+    RTCP port's only the packets count."""
+    if not media:
+        return replace(stats, rtcp_packets=stats.rtcp_packets + flow.packets)
+    return replace(
+        stats,
+        packets=stats.packets + flow.packets - flow.rtcp_packets,
+        octets=stats.octets + flow.octets,
+        rtcp_packets=stats.rtcp_packets + flow.rtcp_packets,
+        lost=stats.lost + flow.lost,
+        reordered=stats.reordered + flow.reordered,
+        jitter_ms=round(flow.jitter_ms, 3) if flow.packets > flow.rtcp_packets else stats.jitter_ms,
+        max_gap_ms=round(max(stats.max_gap_ms, flow.max_gap_ms), 3),
+    )

@@ -1,0 +1,143 @@
+"""Which flows a fast path has: kept in step with what the engine knows of each component.
+
+A component has a flow while its far side is known, the other leg's as well, and a catalog row admits both the packets
+that come in and those that go out (`admits`). Whatever changes that is followed by `moved`. Not here: who may send
+(`latch.py`, `demux.py`), how a fast path works (`runtime/fastpath/`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from seaway.media.flows import Flow, FlowCounters, FlowError, FlowKey, FlowTable
+from seaway.media.legs import ComponentState, SessionState, StreamState
+from seaway.media.protocol import Address, DirectionStats, StreamStats
+from seaway.media.stats import with_flow
+
+__all__ = ["Admits", "FastFlows"]
+
+Admits = Callable[[Address, Address, bool], bool]
+"""`(local, remote, incoming)`: whether a catalog row admits such UDP packets past the host's own filter."""
+
+
+def _everything(local: Address, remote: Address, incoming: bool) -> bool:
+    return True
+
+
+class FastFlows:
+    """Without a `table` everything stays with the engine."""
+
+    def __init__(self, table: FlowTable | None = None, admits: Admits = _everything) -> None:
+        self._table = table
+        self._admits = admits
+        self._ended: dict[ComponentState, FlowCounters] = {}  # of flows that a live component had before
+        self.refused = 0  # flows that the table did not take, or no row admits: their packets are relayed here
+        self.last_refusal = ""
+
+    def moved(self, component: ComponentState) -> None:
+        """A far side became known, changed, or was lost: both directions are looked at."""
+        if self._table is None:
+            return
+        self._sync(self._table, component)
+        if component.peer is not None:
+            self._sync(self._table, component.peer)
+
+    def _sync(self, table: FlowTable, component: ComponentState) -> None:
+        wanted = self._wanted(component)
+        present = component.flow
+        if wanted == present:
+            return
+        if present is not None and (wanted is None or wanted.key != present.key):
+            self._remove(table, component, present.key)
+        if wanted is None:
+            return
+        try:
+            table.add(wanted)
+        except FlowError as error:
+            self._refuse(str(error))
+            if component.flow is not None:
+                self._remove(table, component, wanted.key)
+            return
+        component.flow = wanted
+
+    def _wanted(self, component: ComponentState) -> Flow | None:
+        peer, remote = component.peer, component.remote
+        if peer is None or remote is None or peer.remote is None or component.session.closed:
+            return None
+        if not self._admits(component.address, remote, True) or not self._admits(peer.address, peer.remote, False):
+            self._refuse(f"no row admits {remote[0]}:{remote[1]} to {peer.remote[0]}:{peer.remote[1]} on the fast path")
+            return None
+        clocks = tuple(component.counter.clocks.items())
+        return Flow(FlowKey(component.address, remote), peer.address, peer.remote, clocks=clocks)
+
+    def _refuse(self, reason: str) -> None:
+        self.refused += 1
+        self.last_refusal = reason
+
+    def _remove(self, table: FlowTable, component: ComponentState, key: FlowKey) -> None:
+        component.flow = None
+        counters = table.remove(key)
+        if counters is None:
+            return
+        before = self._ended.get(component)
+        self._ended[component] = counters if before is None else _sum(before, counters)
+
+    def heard(self, component: ComponentState) -> float | None:
+        """When the fast path last passed a packet of this component; `None`: never."""
+        counters = self._table.read(component.flow.key) if self._table is not None and component.flow else None
+        return None if counters is None else counters.last_seen
+
+    def heard_session(self, session: SessionState) -> float:
+        """The latest of all its components, or minus infinity."""
+        times = [self.heard(component) for component in _components(session.streams) if component.flow is not None]
+        return max((when for when in times if when is not None), default=float("-inf"))
+
+    def forget(self, streams: Iterable[StreamState]) -> None:
+        """Their session was closed, or they were never to be."""
+        for component in _components(streams):
+            if self._table is not None and component.flow is not None:
+                self._remove(self._table, component, component.flow.key)
+            self._ended.pop(component, None)
+
+    def stats(self, stream: StreamState) -> StreamStats:
+        """Both paths together."""
+        return StreamStats(self._direction(stream.a.components), self._direction(stream.b.components))
+
+    def _direction(self, components: tuple[ComponentState, ComponentState]) -> DirectionStats:
+        rtp = components[0]
+        stats = rtp.counter.snapshot(rtp.remote)
+        for component in components:
+            live = self._table.read(component.flow.key) if self._table is not None and component.flow else None
+            for counters in (self._ended.get(component), live):
+                if counters is not None:
+                    stats = with_flow(stats, counters, media=component is rtp)
+        return stats
+
+    def remove_orphans(self, components: Iterable[ComponentState]) -> int:
+        """After a restart: take away flows that no component has. Returns how many."""
+        if self._table is None:
+            return 0
+        known = {component.flow.key for component in components if component.flow is not None}
+        orphans = [key for key in self._table.keys() if key not in known]  # noqa: SIM118  # a method of the table
+        for key in orphans:
+            self._table.remove(key)
+        return len(orphans)
+
+
+def _components(streams: Iterable[StreamState]) -> Iterable[ComponentState]:
+    for stream in streams:
+        yield from stream.a.components
+        yield from stream.b.components
+
+
+def _sum(one: FlowCounters, two: FlowCounters) -> FlowCounters:
+    return FlowCounters(
+        one.packets + two.packets,
+        one.octets + two.octets,
+        one.rtcp_packets + two.rtcp_packets,
+        two.last_seen if two.last_seen is not None else one.last_seen,
+        one.lost + two.lost,
+        one.reordered + two.reordered,
+        two.jitter_ms if two.packets else one.jitter_ms,
+        max(one.max_gap_ms, two.max_gap_ms),
+    )
