@@ -12,21 +12,32 @@ from seaway.wire.sdp.session import parse_sdp
 from ..support.messages import sdp
 
 LOCAL = LegAddress(("203.0.113.1", 36000), ("203.0.113.1", 36001))
+AUDIO = ((0, 8000),)
 DEMUX = LegAddress(("172.16.0.1", 2776), ("172.16.0.1", 2777), "user1", "pass1")
 
 
 def test_where_a_side_wants_its_media() -> None:
     assert read_remote(parse_sdp(sdp("192.0.2.9", 4000, video=4002))) == [
-        RemoteMedia(("192.0.2.9", 4000), ("192.0.2.9", 4001)), RemoteMedia(("192.0.2.9", 4002), ("192.0.2.9", 4003)),
-    ]  # fmt: skip
+        RemoteMedia(("192.0.2.9", 4000), ("192.0.2.9", 4001), clocks=AUDIO),
+        RemoteMedia(("192.0.2.9", 4002), ("192.0.2.9", 4003), clocks=((96, 90000),)),
+    ]
     own = sdp("192.0.2.9", 4000, "a=rtcp:5000 IN IP4 192.0.2.8")
-    assert read_remote(parse_sdp(own)) == [RemoteMedia(("192.0.2.9", 4000), ("192.0.2.8", 5000))]
+    assert read_remote(parse_sdp(own)) == [RemoteMedia(("192.0.2.9", 4000), ("192.0.2.8", 5000), clocks=AUDIO)]
     media_level = sdp("192.0.2.9", 4000).replace(
         b"m=audio 4000 RTP/AVP 0 101\r\n", b"m=audio 4000 RTP/AVP 0 101\r\nc=IN IP6 2001:db8::5\r\n"
     )
-    assert read_remote(parse_sdp(media_level)) == [RemoteMedia(("2001:db8::5", 4000), ("2001:db8::5", 4001))]
+    assert read_remote(parse_sdp(media_level)) == [
+        RemoteMedia(("2001:db8::5", 4000), ("2001:db8::5", 4001), clocks=AUDIO)
+    ]
     assert read_remote(parse_sdp(sdp("192.0.2.9", 0))) == [None]
-    assert read_remote(parse_sdp(sdp("192.0.2.9", 65535))) == [RemoteMedia(("192.0.2.9", 65535), ("192.0.2.9", 65535))]
+    last = RemoteMedia(("192.0.2.9", 65535), ("192.0.2.9", 65535), clocks=AUDIO)
+    assert read_remote(parse_sdp(sdp("192.0.2.9", 65535))) == [last]
+
+
+def test_a_malformed_rtpmap_costs_statistics_and_no_call() -> None:
+    broken = sdp("192.0.2.9", 4000).replace(b"a=rtpmap:0 PCMU/8000", b"a=rtpmap:0 PCMU/0")
+    assert broken != sdp("192.0.2.9", 4000)
+    assert read_remote(parse_sdp(broken)) == [RemoteMedia(("192.0.2.9", 4000), ("192.0.2.9", 4001))]
 
 
 @pytest.mark.parametrize("value", ["1 ufrag=a pwd=b", "1 pwd=b ufrag=a", "1 ufrag=a pwd=b more=c"])

@@ -239,7 +239,7 @@ def test_a_port_of_the_range_that_is_taken_is_passed_over() -> None:
         def __init__(self) -> None:
             self.asked: list[int] = []
 
-        def udp(self, rows: object, nic: str, port: int) -> socket.socket:
+        def udp(self, rows: object, nic: str, port: int, *, adopted: object = None) -> socket.socket:
             self.asked.append(port)
             if len(self.asked) <= 2:
                 raise SocketError("T", "a", "the port is in use", "stop it", errno=errno.EADDRINUSE)

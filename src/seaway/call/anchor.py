@@ -320,6 +320,7 @@ class Anchor:
                         tuple(sorted(allowed)),
                         each.ufrag,
                         each.password,
+                        each.clocks,
                     )
                 )
         held.message.set_body(body)

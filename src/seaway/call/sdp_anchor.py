@@ -24,6 +24,8 @@ _DROPPED = frozenset(
 )  # fmt: skip
 """Attributes that would lead media past the relay (ICE, bundling) or that the relay decides itself."""
 
+_MAX_CLOCKS = 16
+
 
 @dataclass(frozen=True, slots=True)
 class RemoteMedia:
@@ -33,6 +35,7 @@ class RemoteMedia:
     rtcp: Address
     ufrag: str | None = None
     password: str | None = None
+    clocks: tuple[tuple[int, int], ...] = ()  # payload type -> Hz
 
 
 def read_remote(session: Session) -> list[RemoteMedia | None]:
@@ -49,7 +52,13 @@ def read_remote(session: Session) -> list[RemoteMedia | None]:
         credential = media.attribute(ATTRIBUTE)
         ufrag, password = _credential(credential) if credential is not None else (None, None)
         found.append(
-            RemoteMedia((connection.address, media.port), (rtcp_host or connection.address, rtcp_port), ufrag, password)
+            RemoteMedia(
+                (connection.address, media.port),
+                (rtcp_host or connection.address, rtcp_port),
+                ufrag,
+                password,
+                _clocks(media),
+            )
         )
     return found
 
@@ -72,6 +81,14 @@ def write_local(session: Session, addresses: list[LegAddress]) -> bytes:
         if session.connection is not None:
             session.set_connection(addresses[0].rtp[0])
     return session.serialise()
+
+
+def _clocks(media: Media) -> tuple[tuple[int, int], ...]:
+    """RTP clocks of the payload types, for statistics; a malformed `a=rtpmap` costs no call."""
+    try:
+        return tuple((each.payload, each.clock) for each in media.rtpmaps()[:_MAX_CLOCKS])
+    except SdpError:
+        return ()
 
 
 def _relayable(media: Media) -> bool:

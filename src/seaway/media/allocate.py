@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from seaway.media.latch import Latch
 from seaway.media.legs import ComponentState, DemuxPair, LegState, PortKey, SessionState, StreamState
 from seaway.media.pool import PortPool
-from seaway.media.protocol import Address, Component, LegAddress, LegName, LegRequest, StreamRequest
+from seaway.media.protocol import Address, LegAddress, LegName, LegRequest, StreamRequest
 from seaway.media.stats import DirectionCounter
 
-__all__ = ["Allocator", "NoDemux", "PortRefused", "Ports"]
+__all__ = ["Allocator", "LegMemory", "NoDemux", "PortRefused", "Ports"]
 
 _BIND_ATTEMPTS = 8
 """Pairs to try when another process holds a port of the media range."""
+
+
+_Bound = tuple[PortKey, Address]
+
+
+@dataclass(frozen=True, slots=True)
+class LegMemory:
+    """What makes the same leg again in a later process. `user`, `password`: of the probes; "" for plain legs."""
+
+    request: LegRequest
+    rtp: Address
+    user: str
+    password: str
 
 
 class PortRefused(Exception):
@@ -56,13 +70,40 @@ class Allocator:
         """Both legs, joined. Raises `PortsExhausted`, `PortRefused`, `NoDemux`; then nothing is left allocated."""
         a = self._leg(session, index, "a", request.a, now)
         try:
-            b = self._leg(session, index, "b", request.b, now)
+            return _joined(a, self._leg(session, index, "b", request.b, now))
         except Exception:
             self.free(a, now)
             raise
-        for one, other in zip(a.components, b.components, strict=True):
-            one.peer, other.peer = other, one
-        return StreamState(a, b)
+
+    def stream_again(
+        self, session: SessionState, index: int, a_memory: LegMemory, b_memory: LegMemory, now: float
+    ) -> StreamState:
+        """Both legs of an earlier process, joined. Raises `PortRefused`, `NoDemux`, `ValueError`."""
+        a = self._leg_again(session, index, "a", a_memory, now)
+        try:
+            return _joined(a, self._leg_again(session, index, "b", b_memory, now))
+        except Exception:
+            self.free(a, now)
+            raise
+
+    def _leg_again(self, session: SessionState, index: int, name: LegName, memory: LegMemory, now: float) -> LegState:
+        """A leg of an earlier process, at the same ports. Raises `PortRefused`, `NoDemux`, `ValueError`."""
+        request = memory.request
+        if request.kind == "demux":
+            pair = next((pair for pair in self._demux if pair.addresses[0] == memory.rtp), None)
+            if pair is None or memory.user.encode() in pair.legs:
+                raise NoDemux(request.nic)
+            return self._demux_leg(session, index, name, request, pair, memory.user, memory.password)
+        port = memory.rtp[1]
+        self._pool.claim(port)
+        try:
+            rtp, rtcp = self._bind(request, port)
+        except PortRefused:
+            self._pool.release(port, now)
+            raise
+        leg = self._own_leg(session, index, name, request, port, rtp, rtcp)
+        leg.user, leg.key = memory.user.encode(), memory.password.encode()
+        return leg
 
     def free(self, leg: LegState, now: float) -> None:
         if leg.demux is not None:
@@ -77,35 +118,47 @@ class Allocator:
             self._pool.release(leg.port, now)
 
     def _leg(self, session: SessionState, index: int, name: LegName, request: LegRequest, now: float) -> LegState:
-        def component(which: Component, key: PortKey, address: Address) -> ComponentState:
-            state = ComponentState(session, index, name, which, request.kind, key, address, counter)
-            if request.kind == "plain":
-                state.latch = Latch()
-            return state
-
-        counter = DirectionCounter()
         if request.kind == "demux":
-            pair, user, password = self._demux_credential(request.nic)
-            leg = LegState(
-                component("rtp", pair.rtp, pair.addresses[0]),
-                component("rtcp", pair.rtcp, pair.addresses[1]),
-                LegAddress(*pair.addresses, user, password),
-                None,
-                request,
-                pair,
-                user.encode(),
-                password.encode(),
-            )
-            pair.legs[leg.user] = leg
-            return leg
-        port, (rtp, rtp_address), (rtcp, rtcp_address) = self._pair(request, now)
-        return LegState(
-            component("rtp", rtp, rtp_address),
-            component("rtcp", rtcp, rtcp_address),
-            LegAddress(rtp_address, rtcp_address),
+            return self._demux_leg(session, index, name, request, *self._demux_credential(request.nic))
+        port, rtp, rtcp = self._pair(request, now)
+        return self._own_leg(session, index, name, request, port, rtp, rtcp)
+
+    @staticmethod
+    def _demux_leg(
+        session: SessionState, index: int, name: LegName, request: LegRequest, pair: DemuxPair, user: str, password: str
+    ) -> LegState:
+        counter = DirectionCounter()
+        rtp, rtcp = pair.addresses
+        leg = LegState(
+            ComponentState(session, index, name, "rtp", "demux", pair.rtp, rtp, counter),
+            ComponentState(session, index, name, "rtcp", "demux", pair.rtcp, rtcp, counter),
+            LegAddress(rtp, rtcp, user, password),
+            None,
+            request,
+            pair,
+            user.encode(),
+            password.encode(),
+        )
+        pair.legs[leg.user] = leg
+        return leg
+
+    @staticmethod
+    def _own_leg(
+        session: SessionState, index: int, name: LegName, request: LegRequest, port: int, rtp: _Bound, rtcp: _Bound
+    ) -> LegState:
+        """With a port pair of its own: plain or probe."""
+        counter = DirectionCounter()
+        leg = LegState(
+            ComponentState(session, index, name, "rtp", request.kind, *rtp, counter),
+            ComponentState(session, index, name, "rtcp", request.kind, *rtcp, counter),
+            LegAddress(rtp[1], rtcp[1]),
             port,
             request,
         )
+        if request.kind == "plain":
+            for component in leg.components:
+                component.latch = Latch()
+        return leg
 
     def _demux_credential(self, nic: str) -> tuple[DemuxPair, str, str]:
         """The pair with the fewest legs, and a fresh short-term credential (letters and digits, as SDP wants them)."""
@@ -117,7 +170,7 @@ class Allocator:
             user = self._random_octets(8).hex()
         return min(pairs, key=lambda pair: len(pair.legs)), user, self._random_octets(16).hex()
 
-    def _pair(self, request: LegRequest, now: float) -> tuple[int, tuple[PortKey, Address], tuple[PortKey, Address]]:
+    def _pair(self, request: LegRequest, now: float) -> tuple[int, _Bound, _Bound]:
         """A pair that could be bound. A pair of which another process holds a port rests like a released one."""
         attempt = 0
         while True:
@@ -130,10 +183,16 @@ class Allocator:
                 if not refused.in_use or attempt == _BIND_ATTEMPTS:
                     raise
 
-    def _bind(self, request: LegRequest, port: int) -> tuple[tuple[PortKey, Address], tuple[PortKey, Address]]:
+    def _bind(self, request: LegRequest, port: int) -> tuple[_Bound, _Bound]:
         rtp = self._ports.open(request.rows[0], request.nic, port)
         try:
             return rtp, self._ports.open(request.rows[1], request.nic, port + 1)
         except PortRefused:
             self._ports.close(rtp[0])
             raise
+
+
+def _joined(a: LegState, b: LegState) -> StreamState:
+    for one, other in zip(a.components, b.components, strict=True):
+        one.peer, other.peer = other, one
+    return StreamState(a, b)

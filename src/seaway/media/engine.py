@@ -13,12 +13,13 @@ from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from typing import NamedTuple
 
-from seaway.core.traversal.probe import Bound, Lost, ProbeSender, SendProbe
-from seaway.media.allocate import Allocator, Ports
+from seaway.core.traversal.probe import CONSENT_LIFETIME, Bound, Lost, ProbeSender, SendProbe
+from seaway.media.allocate import Allocator, NoDemux, PortRefused, Ports
 from seaway.media.demux import answer_probe, unbind
 from seaway.media.fast import FastFlows
 from seaway.media.latch import Verdict
 from seaway.media.legs import ComponentState, DemuxPair, LegState, PortKey, SessionState
+from seaway.media.memory import ComponentMemory, describe, session_memory
 from seaway.media.pool import PortPool
 from seaway.media.protocol import (
     Address,
@@ -86,6 +87,7 @@ class Engine:
         self._outputs: deque[Output] = deque()
         self._timers: list[tuple[float, int, ComponentState | SessionState]] = []
         self._timer_count = 0
+        self._changed: set[str] = set()
         for pair in demux:
             self._owners[pair.rtp] = self._owners[pair.rtcp] = pair
 
@@ -146,7 +148,7 @@ class Engine:
                 return
             self._outputs.append(SendPacket(port, source, answer.data))
             if answer.lost is not None:
-                self._fast.moved(answer.lost)
+                self._lost(answer.lost)
             if answer.moved:
                 self._latched(answer.component, source)
             if answer.component.remote is not None:
@@ -185,7 +187,7 @@ class Engine:
                 pair = self._owners[component.local]
                 assert isinstance(pair, DemuxPair)
                 unbind(pair, component)
-                self._fast.moved(component)
+                self._lost(component)
             else:
                 self._schedule(component, component.consent_ends)
 
@@ -211,7 +213,7 @@ class Engine:
                     self._latched(component, probe.remote)
                 case Lost():
                     component.remote = None
-                    self._fast.moved(component)
+                    self._lost(component)
         component.due = None
         self._schedule(component, probe.next_deadline())
 
@@ -226,14 +228,21 @@ class Engine:
 
     def _latched(self, component: ComponentState, source: Address) -> None:
         self._fast.moved(component)
+        self._changed.add(component.session.name)
         self._outputs.append(
             Latched(component.session.name, component.stream, component.leg, component.component, source)
         )
+
+    def _lost(self, component: ComponentState) -> None:
+        self._fast.moved(component)
+        self._changed.add(component.session.name)
 
     # Commands
 
     def command(self, command: Command, now: float) -> Reply | None:
         """Carry out one command; `None` for a `SetRemote` that worked."""
+        if isinstance(command, Open | AddStreams | SetRemote | Close):
+            self._changed.add(command.session)
         match command:
             case Open():
                 reply = self._table.open(command, now)
@@ -297,6 +306,64 @@ class Engine:
             )
             self._drain_probe(component)
         leg.user, leg.key = credential
+
+    # A later process
+
+    def take_changed(self) -> dict[str, object | None]:
+        """What a successor needs of each session that changed since the last call; `None`: the session is gone."""
+        changed, self._changed = self._changed, set()
+        sessions = self._table.sessions
+        return {name: describe(sessions[name]) if name in sessions else None for name in sorted(changed)}
+
+    def restore(self, data: object, now: float) -> str | None:
+        """Make a session again from what `take_changed` of an earlier process told. Returns one line when it cannot be.
+
+        Its flows in a fast path are kept; call `remove_orphans` when all sessions are back.
+        """
+        try:
+            memory, remotes = session_memory(data)
+            session = self._table.again(memory, now)
+        except (PortRefused, NoDemux) as error:
+            return str(error)
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            return f"what was noted of the session makes no sense ({type(error).__name__})"
+        components = [each for stream in session.streams for leg in (stream.a, stream.b) for each in leg.components]
+        legs = [leg for stream in session.streams for leg in (stream.a, stream.b) for _ in leg.components]
+        for component, leg, remote in zip(components, legs, remotes, strict=True):
+            self._resume(component, leg, remote, now)
+        for component in components:
+            self._fast.moved(component)
+        self._push(now + self._idle_after, session)
+        self._changed.add(session.name)
+        return None
+
+    def _resume(self, component: ComponentState, leg: LegState, memory: ComponentMemory, now: float) -> None:
+        """Who is at the far side, as far as the earlier process knew."""
+        component.remote = memory.remote
+        if component.latch is not None:
+            component.latch.remember(memory.remote, memory.hint, memory.allowed, now)
+        elif component.kind == "demux":
+            component.sequence = memory.sequence
+            if leg.demux is not None and memory.remote is not None:
+                leg.demux.flows[component.local][memory.remote] = component
+                component.consent_ends = now + CONSENT_LIFETIME
+                self._schedule(component, component.consent_ends)
+        elif memory.probe is not None:
+            component.probe = ProbeSender(
+                memory.probe, leg.user.decode(), leg.key.decode(), now, self._random_octets,
+                sequence=memory.sequence, bound=memory.remote is not None,
+            )  # fmt: skip
+            self._drain_probe(component)
+
+    def remove_orphans(self) -> int:
+        """Take flows away that belong to no session. Returns how many."""
+        return self._fast.remove_orphans(
+            each
+            for session in self._table.sessions.values()
+            for stream in session.streams
+            for leg in (stream.a, stream.b)
+            for each in leg.components
+        )
 
 
 def _well_formed(kind: PacketClass, data: bytes, component: ComponentState) -> bool:

@@ -125,6 +125,10 @@ class FlowTable(Protocol):
     def keys(self) -> list[FlowKey]:
         """All flows of this table's owner, also those that an earlier process of the same owner left."""
 
+    def adopted(self) -> list[tuple[Address, PortKind, int]]:
+        """Sockets that an earlier process of the same owner attached and that live on: local address, kind, and a
+        descriptor that is the caller's to close. Empty for engines that do not hold sockets."""
+
     def fileno(self) -> int:
         """Readable when `receive()` has something; -1 when `reads_sockets` is false."""
 

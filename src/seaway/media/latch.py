@@ -45,6 +45,14 @@ class Latch:
         if self.source is not None and self.source[0] not in allowed:
             self.source = None
 
+    @property
+    def memory(self) -> tuple[Address | None, Address | None, tuple[str, ...]]:
+        """What `remember` of a later process needs: learned source, hint, allowed addresses."""
+        return self.source, self._hint, tuple(sorted(self._allowed))
+
+    def remember(self, source: Address | None, hint: Address | None, allowed: frozenset[str], now: float) -> None:
+        self.source, self._hint, self._allowed, self._last = source, hint, allowed, now
+
     def heard(self, when: float) -> None:
         """A fast path passed a packet of the learned source at this time."""
         self._last = max(self._last, when)

@@ -67,6 +67,11 @@ class PortPool:
         self._used.add(port)
         return port
 
+    def claim(self, port: int) -> None:
+        """Take a certain pair, which an earlier process of ours had. Raises `ValueError` when it is not free."""
+        self._free.remove(port)
+        self._used.add(port)
+
     def release(self, port: int, now: float) -> None:
         """Give a pair back by its even port. Raises `KeyError` when it was not taken."""
         self._used.remove(port)

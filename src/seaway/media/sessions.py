@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from seaway.media.allocate import Allocator, NoDemux, PortRefused
+from dataclasses import dataclass
+
+from seaway.media.allocate import Allocator, LegMemory, NoDemux, PortRefused
 from seaway.media.fast import FastFlows
 from seaway.media.legs import ComponentState, DemuxPair, PortKey, SessionState, StreamState
 from seaway.media.pool import PortsExhausted
@@ -22,10 +24,20 @@ from seaway.media.protocol import (
     StreamRequest,
 )
 
-__all__ = ["MAX_SESSIONS", "MAX_STREAMS", "SessionTable", "no_session"]
+__all__ = ["MAX_SESSIONS", "MAX_STREAMS", "SessionMemory", "SessionTable", "no_session"]
 
 MAX_SESSIONS = 1000
 MAX_STREAMS = 16  # of one session
+
+
+@dataclass(frozen=True, slots=True)
+class SessionMemory:
+    """What makes the same session again in a later process."""
+
+    name: str
+    label: str
+    streams: tuple[tuple[LegMemory, LegMemory], ...]
+
 
 _MAX_NAME = 255  # characters of a session's name
 _MAX_LABEL = 8192
@@ -91,12 +103,34 @@ class SessionTable:
                 self._allocator.free(stream.a, now)
                 self._allocator.free(stream.b, now)
             return Failed(request, session.name, _WHAT[type(error)], str(error))
+        self._grow(session, made)
+        return Opened(request, session.name, tuple(stream.address for stream in made))
+
+    def again(self, memory: SessionMemory, now: float) -> SessionState:
+        """A session of an earlier process, at the same ports; who its far sides are is not restored here.
+
+        Raises `PortRefused`, `NoDemux`, `ValueError`; then nothing is left of it.
+        """
+        session = SessionState(memory.name, memory.label, now)
+        made: list[StreamState] = []
+        try:
+            for a, b in memory.streams:
+                made.append(self._allocator.stream_again(session, len(made), a, b, now))
+        except (PortRefused, NoDemux, ValueError):
+            for stream in made:
+                self._allocator.free(stream.a, now)
+                self._allocator.free(stream.b, now)
+            raise
+        self._grow(session, made)
+        self.sessions[session.name] = session
+        return session
+
+    def _grow(self, session: SessionState, made: list[StreamState]) -> None:
         session.streams += made
         for leg in (leg for stream in made for leg in (stream.a, stream.b)):
             if leg.demux is None:
                 for component in leg.components:
                     self._owners[component.local] = component
-        return Opened(request, session.name, tuple(stream.address for stream in made))
 
     def close(self, command: Close, now: float) -> Reply:
         session = self.sessions.pop(command.session, None)

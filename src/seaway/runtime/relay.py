@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import random
 import resource
 import secrets
@@ -18,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from socket import socket
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import uvloop
 
@@ -27,12 +28,19 @@ from seaway.catalog.resolve import Resolution
 from seaway.media.allocate import PortRefused
 from seaway.media.encoding import MAX_COMMAND, ProtocolError, decode_command, encode
 from seaway.media.engine import Engine, SendPacket
+from seaway.media.fast import FastFlows
+from seaway.media.flows import FlowError, FlowTable, PortKind
 from seaway.media.legs import DemuxPair, PortKey
 from seaway.media.pool import PortPool
 from seaway.media.protocol import Address, Failed, List, Stats
 from seaway.observe import log
+from seaway.runtime.admission import Admission
 from seaway.runtime.ipc import LineConnection, serve
+from seaway.runtime.journal import Journal
 from seaway.runtime.sockets import SocketError, Sockets
+
+if TYPE_CHECKING:
+    from seaway.runtime.fastpath.choose import FastPath
 
 __all__ = ["DEMUX_ROWS", "SOCKET_NAME", "DemuxPorts", "Relay", "UdpSockets", "demux_ports", "run_relay"]
 
@@ -50,7 +58,9 @@ _LARGEST = 9216
 class UdpSockets(Protocol):
     """The part of `Sockets` that is used here."""
 
-    def udp(self, rows: str | Iterable[str], nic: str, port: int) -> socket: ...
+    def udp(
+        self, rows: str | Iterable[str], nic: str, port: int, *, adopted: dict[Address, int] | None = None
+    ) -> socket: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +86,25 @@ class Relay:
     Raises `SocketError` when a demultiplexing port cannot be opened.
     """
 
-    def __init__(self, sockets: UdpSockets, media: PortRange, demux: Sequence[DemuxPorts] = ()) -> None:
+    def __init__(
+        self,
+        sockets: UdpSockets,
+        media: PortRange,
+        demux: Sequence[DemuxPorts] = (),
+        *,
+        table: FlowTable | None = None,
+        fast: FastFlows | None = None,
+        journal: Journal | None = None,
+    ) -> None:
         self.unsent = 0  # datagrams the kernel did not take
         self.oversize = 0
         self._sockets = sockets
         self._loop = asyncio.get_running_loop()
+        self._table = table
+        self._journal = journal
         self._open: dict[PortKey, socket] = {}
+        self._keys: dict[Address, PortKey] = {}
+        self._adopted: dict[Address, int] = _sockets_of(table) if table is not None else {}
         self._next_key = 0
         self._log = log.get(part="relay")
         self._connections: dict[LineConnection, None] = {}
@@ -91,7 +114,28 @@ class Relay:
         pairs = [self._demux_pair(each) for each in demux]
         reserved = {port for each in demux for port in (each.rtp, each.rtcp)}
         pool = PortPool(media, reserved=reserved, shuffle=random.SystemRandom().shuffle)
-        self._engine = Engine(self, pool, secrets.token_bytes, demux=pairs)
+        self._engine = Engine(self, pool, secrets.token_bytes, demux=pairs, fast=fast)
+        if table is not None and table.reads_sockets:
+            self._loop.add_reader(table.fileno(), self._up, table)
+        self._resume()
+
+    def _resume(self) -> None:
+        """Take over what an earlier process left: sessions from the journal, their sockets and flows."""
+        if self._journal is None:
+            return
+        found, now = self._journal.load(), time.monotonic()
+        for name, data in found.items():
+            failure = self._engine.restore(data, now)
+            if failure is not None:
+                self._log.warning("relay.session_lost", session=name, reason=failure)
+                self._journal.note({name: None})
+        orphans = self._engine.remove_orphans()
+        for descriptor in self._adopted.values():
+            os.close(descriptor)
+        self._adopted.clear()
+        if found or orphans:
+            self._log.info("relay.taken_over", sessions=len(found), orphaned_flows=orphans)
+        self._flush()
 
     # Ports (what the engine asks for)
 
@@ -105,17 +149,27 @@ class Relay:
 
     def close(self, key: PortKey) -> None:
         made = self._open.pop(key)
+        local = _local(made)
+        del self._keys[local]
+        if self._table is not None:
+            self._table.detach(local)
         self._loop.remove_reader(made.fileno())
         made.close()
 
     def _add(self, rows: tuple[str, ...], nic: str, port: int) -> tuple[PortKey, Address]:
-        made = self._sockets.udp(rows, nic, port)
+        made = self._sockets.udp(rows, nic, port, adopted=self._adopted)
         self._next_key += 1
-        key = self._next_key
+        key, local = self._next_key, _local(made)
         self._open[key] = made
-        self._loop.add_reader(made.fileno(), self._readable, key, made)
-        host, bound = made.getsockname()[:2]
-        return key, (host, bound)
+        self._keys[local] = key
+        if self._table is not None:
+            try:
+                self._table.attach(made, PortKind.PLAIN)
+            except FlowError as error:
+                self._log.warning("relay.no_fast_path", port=port, reason=str(error))
+        if self._table is None or not self._table.reads_sockets:
+            self._loop.add_reader(made.fileno(), self._readable, key, made)
+        return key, local
 
     def _demux_pair(self, ports: DemuxPorts) -> DemuxPair:
         rtp, rtp_address = self._add(DEMUX_ROWS[:1], ports.nic, ports.rtp)
@@ -123,6 +177,15 @@ class Relay:
         return DemuxPair(ports.nic, rtp, rtcp, (rtp_address, rtcp_address), {rtp: {}, rtcp: {}})
 
     # Packets and time
+
+    def _up(self, table: FlowTable) -> None:
+        """Datagrams without a flow, from an engine that reads the sockets."""
+        now = time.monotonic()
+        for local, source, data in table.receive():
+            key = self._keys.get(local)
+            if key is not None:
+                self._engine.receive(data, key, source, now)
+        self._flush()
 
     def _readable(self, key: PortKey, made: socket) -> None:
         receive, recvfrom = self._engine.receive, made.recvfrom
@@ -151,6 +214,9 @@ class Relay:
                 line = encode(output)
                 for connection in self._connections:
                     connection.send(line)
+        changed = self._engine.take_changed()
+        if changed and self._journal is not None:
+            self._journal.note(changed)
         deadline = self._engine.next_deadline()
         if deadline != self._armed:
             self._armed = deadline
@@ -207,27 +273,50 @@ class Relay:
             self._timer.cancel()
         for connection in list(self._connections):
             connection.close("the relay stops")
+        if self._table is not None and self._table.reads_sockets:
+            self._loop.remove_reader(self._table.fileno())
         for key in list(self._open):
             self.close(key)
+        if self._table is not None:
+            self._table.close()
 
 
 def run_relay(
-    node_name: str, resolution: Resolution, run_dir: Path, *, ready: Callable[[], None] | None = None
+    node_name: str,
+    resolution: Resolution,
+    run_dir: Path,
+    *,
+    path: FastPath | None = None,
+    journal: Journal | None = None,
+    closed_rows: frozenset[str] = frozenset(),
+    ready: Callable[[], None] | None = None,
 ) -> None:
     """The main of the process: serves `run_dir/relay.sock` until SIGTERM or SIGINT.
 
-    `ready` is called once when ports and control socket are open. Raises `SocketError`, `IpcError`.
+    `path` is the fast path, `closed_rows` are those that must not use it. `ready` is called once when ports and
+    control socket are open. Raises `SocketError`, `IpcError`.
     """
     _raise_descriptor_limit()
-    uvloop.run(_serve(node_name, resolution, run_dir, ready))
+    uvloop.run(_serve(node_name, resolution, run_dir, path, journal, closed_rows, ready))
 
 
-async def _serve(node_name: str, resolution: Resolution, run_dir: Path, ready: Callable[[], None] | None) -> None:
+async def _serve(
+    node_name: str,
+    resolution: Resolution,
+    run_dir: Path,
+    fast_path: FastPath | None,
+    journal: Journal | None,
+    closed_rows: frozenset[str],
+    ready: Callable[[], None] | None,
+) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     demux = demux_ports(resolution, node_name)
-    relay = Relay(Sockets(resolution, node_name), resolution.deployment.ports.media, demux)
+    table = fast_path.table("relay") if fast_path is not None else None
+    fast = FastFlows(table, Admission(resolution, node_name, closed_rows))
+    sockets = Sockets(resolution, node_name)
+    relay = Relay(sockets, resolution.deployment.ports.media, demux, table=table, fast=fast, journal=journal)
     path = run_dir / SOCKET_NAME
     try:
         server = await serve(path, relay, max_line=MAX_COMMAND)
@@ -239,6 +328,15 @@ async def _serve(node_name: str, resolution: Resolution, run_dir: Path, ready: C
         path.unlink(missing_ok=True)
     finally:
         relay.shut()
+
+
+def _sockets_of(table: FlowTable) -> dict[Address, int]:
+    return {local: descriptor for local, _, descriptor in table.adopted()}
+
+
+def _local(made: socket) -> Address:
+    host, port = made.getsockname()[:2]
+    return host, port
 
 
 def _raise_descriptor_limit() -> None:

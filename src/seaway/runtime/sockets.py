@@ -18,14 +18,14 @@ import time
 import weakref
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from seaway.catalog.model import Transport
-from seaway.catalog.ports import PortSet
 from seaway.catalog.resolve import Resolution
+from seaway.runtime.claims import Claim, claims_of
 from seaway.runtime.holder import who_holds
 
-__all__ = ["Claim", "OpenSocket", "RowSocket", "SocketError", "Sockets"]
+__all__ = ["OpenSocket", "RowSocket", "SocketError", "Sockets"]
 
 Address = tuple[str, int]
 
@@ -44,28 +44,6 @@ class SocketError(Exception):
         self.reason = reason
         self.remedy = remedy
         self.errno = errno
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What one row gives this node on one NIC: local ports, and who may be at the other end."""
-
-    row: str
-    transport: Transport
-    nic: str
-    address: str
-    ports: PortSet
-    listens: bool
-    far_networks: tuple[IPv4Network | IPv6Network, ...]  # of the family of `address` only
-    far_ports: PortSet
-    not_far: tuple[IPv4Network | IPv6Network, ...]  # "the internet" ends where our own networks begin
-
-    def reaches(self, host: IPv4Address | IPv6Address, port: int) -> bool:
-        if self.far_ports.ranges and port not in self.far_ports:
-            return False
-        if any(host in each for each in self.not_far):
-            return False
-        return any(host in each for each in self.far_networks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,43 +74,45 @@ class Sockets:
         self._own |= {str(nic.public) for _, nic in self._node.nics if nic.public is not None}
         known = tuple(ip_network(each) for each in resolution.known_networks)
         for connection in resolution.connections:
-            for side, far, listens in (
-                (connection.source, connection.destination, False),
-                (connection.destination, connection.source, True),
-            ):
-                if node not in side.hosts or side.nic is None:
-                    continue
-                ip = self._node.facing("outer" if side.nic == "outer" else "inner")[1].address.ip
-                networks = [ip_network(each) for each in (*far.networks, *far.public)]
-                far_networks = tuple(each for each in networks if each.version == ip.version)
-                claim = Claim(
-                    connection.row.id, connection.carrier.transport, side.nic, str(ip), side.ports, listens,
-                    far_networks, far.ports, known if far.zone == "internet" else (),
-                )  # fmt: skip
+            for claim in claims_of(connection, self._node, known):
                 for row in (connection.row.id, *connection.also):
                     self._claims.setdefault(row, []).append(claim)
 
     # -- opening
 
-    def udp(self, rows: str | Iterable[str], nic: str, port: int) -> RowSocket:
-        """A bound UDP socket that serves all of `rows` (listening, sending, or both). Raises `SocketError`."""
+    def udp(
+        self, rows: str | Iterable[str], nic: str, port: int, *, adopted: dict[Address, int] | None = None
+    ) -> RowSocket:
+        """A bound UDP socket that serves all of `rows` (listening, sending, or both). Raises `SocketError`.
+
+        `adopted`: descriptors of sockets that an earlier process of ours bound; one that fits is taken out and used.
+        """
         names = (rows,) if isinstance(rows, str) else tuple(rows)
         address = ""
         for row in names:
             address = self._claim(row, Transport.UDP, nic, port).address
         if not address:
             raise SocketError("-", f"port {port}/udp", "no row was named", "name the catalog rows of this socket")
-        made = self._new(names, "udp", socket.SOCK_DGRAM, nic, (address, port), None)
+        descriptor = adopted.pop((address, port), None) if adopted else None
+        made = self._new(names, "udp", socket.SOCK_DGRAM, nic, (address, port), None, descriptor)
+        if descriptor is not None:
+            return made
         made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _UDP_BUFFER)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _UDP_BUFFER)
         self._bind(made)
         return made
 
-    def listen(self, row: str, nic: str, port: int) -> RowSocket:
-        """A listening TCP socket. Raises `SocketError`, also when the row does not listen there."""
-        claim = self._claim(row, Transport.TCP, nic, port, listens=True)
-        made = self._new((row,), "listen", socket.SOCK_STREAM, nic, (claim.address, port), None)
+    def listen(self, rows: str | Iterable[str], nic: str, port: int, *, shared: bool = False) -> RowSocket:
+        """A listening TCP socket for all of `rows`. `shared`: others may be dialled from its port (`dial_from`).
+
+        Raises `SocketError`, also when a row does not listen there.
+        """
+        names = (rows,) if isinstance(rows, str) else tuple(rows)
+        address = [self._claim(row, Transport.TCP, nic, port, listens=True).address for row in names][0]
+        made = self._new(names, "listen", socket.SOCK_STREAM, nic, (address, port), None)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         self._bind(made)
         made.listen(_BACKLOG)
         return made
@@ -143,6 +123,19 @@ class Sockets:
         `remote` is an IP literal and a port that the row must allow. Raises `SocketError`.
         """
         return self._client(row, Transport.TCP, remote, nic)
+
+    def dial_from(self, row: str, remote: Address, *, nic: str, port: int) -> RowSocket:
+        """Like `dial`, from a given port of the row, which may have a shared listener (RFC 6062 §5.2).
+
+        Raises `SocketError`.
+        """
+        self.choose((row,), Transport.TCP, remote, nic)
+        claim = self._claim(row, Transport.TCP, nic, port)
+        made = self._new((row,), "dial", socket.SOCK_STREAM, nic, (claim.address, port), remote)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        self._bind(made)
+        return made
 
     def datagram_client(self, row: str, remote: Address, nic: str) -> RowSocket:
         """A UDP socket on a random port of the row's source range, connected to `remote`. Raises `SocketError`."""
@@ -320,10 +313,11 @@ class Sockets:
             del self._resting[oldest]
 
     def _new(
-        self, rows: tuple[str, ...], kind: str, type: int, nic: str, local: Address, remote: Address | None
-    ) -> RowSocket:
+        self, rows: tuple[str, ...], kind: str, type: int, nic: str, local: Address, remote: Address | None,
+        descriptor: int | None = None,
+    ) -> RowSocket:  # fmt: skip
         family = socket.AF_INET6 if ":" in local[0] else socket.AF_INET
-        made = RowSocket(family, type)
+        made = RowSocket(family, type, fileno=descriptor)
         transport = "tcp" if type == socket.SOCK_STREAM else "udp"
         made.entry = OpenSocket(rows, kind, transport, self._facing(nic), local, remote)
         made.setblocking(False)

@@ -64,8 +64,10 @@ class ProbeSender:
         random_octets: Callable[[int], bytes],
         *,
         sequence: int = 0,
+        bound: bool = False,
     ) -> None:
-        """`sequence`: of the last probe that an earlier sender of the same flow sent."""
+        """`sequence`: of the last probe that an earlier sender of the same flow sent. `bound`: it was answered, and
+        consent lives on for `CONSENT_LIFETIME` while this sender asks anew."""
         self.remote = remote
         self.state = ProbeState.PROBING
         self.mapped: Address | None = None
@@ -77,6 +79,8 @@ class ProbeSender:
         self._outstanding: OrderedDict[bytes, float] = OrderedDict()  # transaction id -> when it was sent
         self._outputs: deque[SendProbe | Bound | Lost] = deque()
         self._start(now)
+        if bound:
+            self.state, self._consent_ends = ProbeState.BOUND, now + CONSENT_LIFETIME
 
     @property
     def bound(self) -> bool:

@@ -1,0 +1,97 @@
+"""What a relay process remembers for its successor: each session as one JSON value, and the session made anew from it.
+
+Kernel flows and the worker process go on when the relay process dies; its successor opens the same ports, learns
+nothing anew, and takes the flows over. Credentials are in it, so it belongs into memory, never on a disk
+(`runtime/journal.py`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from seaway.media.allocate import LegMemory
+from seaway.media.legs import ComponentState, LegState, SessionState
+from seaway.media.protocol import Address, LegRequest
+from seaway.media.sessions import SessionMemory
+
+__all__ = ["ComponentMemory", "describe", "session_memory"]
+
+_SKIPPED = 1000  # probe sequence numbers that may have been used since the last note
+
+
+class ComponentMemory:
+    """Who is at the far side of one component."""
+
+    __slots__ = ("allowed", "hint", "probe", "remote", "sequence")
+
+    def __init__(self, data: Any) -> None:
+        """Raises `KeyError`, `TypeError` or `ValueError` when `data` is not what `describe` made."""
+        self.remote = _address(data["remote"])
+        self.hint = _address(data["hint"])
+        self.allowed = frozenset(str(each) for each in data["allowed"])
+        self.probe = _address(data["probe"])
+        self.sequence = data["sequence"]
+        if not isinstance(self.sequence, int):
+            raise TypeError("sequence")
+
+
+def describe(session: SessionState) -> dict[str, object]:
+    """The session as JSON values."""
+    return {
+        "session": session.name,
+        "label": session.label,
+        "streams": [{"a": _leg(stream.a), "b": _leg(stream.b)} for stream in session.streams],
+    }
+
+
+def session_memory(data: Any) -> tuple[SessionMemory, list[ComponentMemory]]:
+    """From what `describe` made; the components in order: stream by stream, leg a then b, RTP then RTCP.
+
+    Raises `KeyError`, `TypeError` or `ValueError` when it is something else.
+    """
+    streams, components = [], []
+    for stream in data["streams"]:
+        legs = []
+        for name in ("a", "b"):
+            leg = stream[name]
+            request = LegRequest(leg["kind"], str(leg["nic"]), (str(leg["rows"][0]), str(leg["rows"][1])))
+            rtp = _address(leg["rtp"])
+            if rtp is None or request.kind not in ("plain", "demux", "probe"):
+                raise ValueError("leg")
+            legs.append(LegMemory(request, rtp, str(leg["user"]), str(leg["password"])))
+            components += [ComponentMemory(each) for each in leg["components"]]
+        streams.append((legs[0], legs[1]))
+    return SessionMemory(str(data["session"]), str(data["label"]), tuple(streams)), components
+
+
+def _leg(leg: LegState) -> dict[str, object]:
+    return {
+        "kind": leg.request.kind,
+        "nic": leg.request.nic,
+        "rows": list(leg.request.rows),
+        "rtp": list(leg.address.rtp),
+        "user": leg.user.decode("latin-1"),
+        "password": leg.key.decode("latin-1"),
+        "components": [_component(each) for each in leg.components],
+    }
+
+
+def _component(component: ComponentState) -> dict[str, object]:
+    _, hint, allowed = component.latch.memory if component.latch is not None else (None, None, ())
+    probe = component.probe
+    return {
+        "remote": component.remote,
+        "hint": hint,
+        "allowed": allowed,
+        "probe": None if probe is None else probe.remote,
+        "sequence": component.sequence if probe is None else probe.sequence + _SKIPPED,
+    }
+
+
+def _address(value: Any) -> Address | None:
+    if value is None:
+        return None
+    host, port = value
+    if not isinstance(host, str) or not isinstance(port, int):
+        raise TypeError("address")
+    return host, port

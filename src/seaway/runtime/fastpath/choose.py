@@ -1,0 +1,113 @@
+"""Which fast path a node has: chosen once by the supervisor, inherited by the processes that use it.
+
+`auto` takes the first that this machine allows: XDP or TC in the kernel when we are root, then the worker process, which
+needs no privilege. With none of them Python relays, and `seaway status relay` says why.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from seaway.media.flows import FlowError, FlowTable
+from seaway.runtime.fastpath import kernel, worker
+
+__all__ = ["ENGINES", "OWNERS", "EngineName", "FastPath", "choose"]
+
+EngineName = Literal["auto", "xdp-native", "xdp-generic", "tc", "userspace", "python"]
+ENGINES: tuple[EngineName, ...] = ("auto", "xdp-native", "xdp-generic", "tc", "userspace", "python")
+OWNERS = {"relay": 1, "turn": 2}
+"""Whose flows a table shows; a number of its own for each process that adds some."""
+
+_WORKER_SOCKET = "fastpath.sock"
+_WORKER_READY_IN = 5.0  # seconds
+
+
+class FastPath:
+    """`engine` is the one chosen, "python" for none; `reason` one line."""
+
+    def __init__(
+        self,
+        engine: str,
+        reason: str,
+        loaded: kernel.KernelFastPath | None = None,
+        process: subprocess.Popen[bytes] | None = None,
+        socket: Path | None = None,
+    ) -> None:
+        self.engine = engine
+        self.reason = reason
+        self.process = process
+        """The worker process, for the supervisor to watch; `None` for other engines."""
+        self._loaded = loaded
+        self._socket = socket
+
+    def table(self, owner: str) -> FlowTable | None:
+        """For the process `owner`, called in that process; `None` when Python relays. Raises `FlowError`."""
+        if self._loaded is not None:
+            return kernel.KernelTable(self._loaded, OWNERS[owner])
+        if self._socket is not None:
+            return worker.WorkerTable(self._socket, OWNERS[owner])
+        return None
+
+    def close(self) -> None:
+        """Detach from the kernel, or end the worker: established media stops."""
+        if self._loaded is not None:
+            self._loaded.close()
+        if self.process is not None:
+            self.process.terminate()
+            try:
+                self.process.wait(2.0)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+def choose(wanted: EngineName, addresses: Sequence[str], run_dir: Path, uid: int | None) -> FastPath:
+    """`addresses` are those of the node's NICs, `uid` the user of the processes that will use it (`None`: ours).
+
+    Raises `FlowError` when an engine was asked for by name and cannot be had.
+    """
+    if wanted == "python":
+        return FastPath("python", "chosen in the configuration ([media] engine)")
+    reasons: list[str] = []
+    if wanted != "userspace":
+        try:
+            return _kernel(wanted, addresses)
+        except FlowError as error:
+            if wanted != "auto":
+                raise
+            reasons.append(str(error))
+    try:
+        return _worker(run_dir, uid, "; ".join(reasons) or "chosen in the configuration ([media] engine)")
+    except FlowError as error:
+        if wanted != "auto":
+            raise
+        reasons.append(str(error))
+    return FastPath("python", "; ".join(reasons))
+
+
+def _kernel(wanted: str, addresses: Sequence[str]) -> FastPath:
+    if os.geteuid() != 0:
+        raise FlowError("kernel engines need root at start")
+    interfaces = kernel.interfaces_of(addresses)
+    if not interfaces:
+        raise FlowError(f"no interface here has {', '.join(addresses)}")
+    loaded = kernel.load_confined(interfaces, wanted)
+    return FastPath(loaded.engine, loaded.reason, loaded=loaded)
+
+
+def _worker(run_dir: Path, uid: int | None, reason: str) -> FastPath:
+    path = run_dir / _WORKER_SOCKET
+    path.unlink(missing_ok=True)
+    process = worker.start_worker(path, uid)
+    limit = time.monotonic() + _WORKER_READY_IN
+    while not path.exists():
+        if process.poll() is not None or time.monotonic() > limit:
+            process.kill()
+            raise FlowError(f"the worker process did not start (exit status {process.wait()}); look at its log")
+        time.sleep(0.01)
+    return FastPath("userspace", reason, process=process, socket=path)
