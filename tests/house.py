@@ -154,7 +154,7 @@ def sockets(module: Module) -> list[str]:
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         whole = ast.unparse(node.func)
         given = {keyword.arg for keyword in node.keywords}
-        if module.path == _UNIX_FILE and "unix" in name:
+        if module.path == _UNIX_FILE and ("unix" in name or _is_unix_call(node, whole)):
             continue
         if whole in ("socket.socket", "socket.SocketType") or (whole == "socket" and _is_socket_class(module)):
             found.append(f"{module.path}:{node.lineno}: {whole}()")
@@ -163,6 +163,12 @@ def sockets(module: Module) -> list[str]:
         elif name in _SOCKET_METHODS and isinstance(node.func, ast.Attribute) and not node.keywords:
             found.append(f"{module.path}:{node.lineno}: .{name}()")
     return found
+
+
+def _is_unix_call(call: ast.Call, whole: str) -> bool:
+    """A socket of AF_UNIX, or a bind or connect to a path."""
+    first = ast.unparse(call.args[0]) if call.args else ""
+    return first == ("socket.AF_UNIX" if whole == "socket.socket" else "str(path)")
 
 
 def _is_socket_class(module: Module) -> bool:

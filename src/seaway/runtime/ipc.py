@@ -1,6 +1,7 @@
-"""Lines over Unix sockets between the processes of a node: bounded, private, only for root and our own user.
+"""Unix sockets between the processes of a node: bounded, private, only for root and our own user.
 
-Not here: what the lines mean (`media/encoding.py` for the relay). These are the only sockets without a catalog row.
+Lines (`serve`, `dial`, `ask`), and packets (SOCK_SEQPACKET) for the native worker. Not here: what they mean
+(`media/encoding.py` for the relay). These are the only sockets without a catalog row.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import struct
 from pathlib import Path
 from typing import Protocol, cast
 
-__all__ = ["IpcError", "LineConnection", "LineHandler", "ask", "dial", "serve"]
+__all__ = [
+    "IpcError", "LineConnection", "LineHandler", "ask", "dial", "dial_packets", "listen_packets", "serve",
+]  # fmt: skip
 
 _PEER_CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
 
@@ -161,6 +164,41 @@ async def ask(path: Path, line: bytes, *, max_line: int, timeout: float = 5.0) -
         raise IpcError(path, str(error), "look at the log of that process") from None
     finally:
         connection.close()
+
+
+def listen_packets(path: Path) -> socket.socket:
+    """A listening SOCK_SEQPACKET socket at `path` (mode 0600), to be handed to the process that accepts. A socket left
+    behind by a crash is replaced. Raises `IpcError` when somebody answers there or the path cannot be used."""
+    try:
+        dial_packets(path, timeout=1.0).close()
+    except IpcError:
+        if path.is_socket():
+            path.unlink(missing_ok=True)
+    else:
+        raise IpcError(path, "another process serves it", "stop that process, or choose another run_dir")
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    mask = os.umask(0o177)  # created private: no moment in which others could connect
+    try:
+        made.bind(str(path))
+        made.listen(8)
+    except OSError as error:
+        made.close()
+        raise IpcError(path, error.strerror or str(error), "check the run directory and its owner") from error
+    finally:
+        os.umask(mask)
+    return made
+
+
+def dial_packets(path: Path, *, timeout: float) -> socket.socket:
+    """A connected SOCK_SEQPACKET socket; `timeout` in seconds holds for later calls too. Raises `IpcError`."""
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    made.settimeout(timeout)
+    try:
+        made.connect(str(path))
+    except OSError as error:
+        made.close()
+        raise IpcError(path, error.strerror or str(error), "is the process that serves it running?") from error
+    return made
 
 
 class _Limited:

@@ -1,0 +1,311 @@
+/* Commands: each checks the whole request before it changes anything. */
+#include "commands.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "relay.h"
+#include "sockets.h"
+#include "table.h"
+
+void answer_begin(struct answer *it, uint8_t operation)
+{
+    it->size = sizeof it->message.reply;
+    it->fd = -1;
+    it->close_fd = false;
+    it->message.reply = (struct reply){.operation = operation, .status = STATUS_DONE};
+}
+
+void answer_refuse(struct answer *it, const char *text)
+{
+    size_t length = strnlen(text, MAX_TEXT);
+    it->message.reply.status = STATUS_REFUSED;
+    memcpy(it->message.body, text, length);
+    it->size = sizeof it->message.reply + length;
+}
+
+void answer_drop(struct answer *it)
+{
+    if (it->fd >= 0 && it->close_fd)
+        close(it->fd);
+    it->fd = -1;
+}
+
+static void append(struct answer *it, const void *data, size_t size)
+{
+    memcpy(it->message.body + (it->size - sizeof it->message.reply), data, size);
+    it->size += size;
+}
+
+static void unknown(struct answer *it)
+{
+    it->message.reply.status = STATUS_UNKNOWN;
+}
+
+/* -- ports */
+
+static void attach(uint8_t owner, const struct request *request, const struct address *local, int *descriptor,
+                   struct answer *answer)
+{
+    char text[MAX_TEXT];
+    const char *unfit;
+    if (request->a < PORT_PLAIN || request->a > PORT_MUX || !address_unicast(local)) {
+        answer_refuse(answer, "a port needs a kind and a unicast address");
+        return;
+    }
+    if (*descriptor < 0) {
+        answer_refuse(answer, "no socket came along; raise the limit of open files of the worker");
+        return;
+    }
+    if ((unfit = socket_unfit(*descriptor, local)) != NULL) {
+        answer_refuse(answer, unfit);
+        return;
+    }
+    uint32_t known = port_find(owner, local);
+    if (known != NONE) { /* again after an adoption: fine when it is the same */
+        if (ports[known].kind != request->a || !socket_same(ports[known].fd, *descriptor))
+            answer_refuse(answer, "another socket of this address is attached; detach it first");
+        return;
+    }
+    uint32_t index = port_add(owner, request->a, local, *descriptor);
+    if (index == NONE) {
+        snprintf(text, sizeof text, "the worker has all %u sockets it may have", table.max_ports);
+        answer_refuse(answer, text);
+        return;
+    }
+    int taken = *descriptor;
+    *descriptor = -1;
+    if (!socket_serve(taken, local->family, index)) {
+        port_remove(index);
+        answer_refuse(answer, "the socket cannot be watched; raise the limits of the system");
+    }
+}
+
+static void detach(uint8_t owner, const struct address *local, struct answer *answer)
+{
+    uint32_t index = port_find(owner, local);
+    if (index == NONE)
+        unknown(answer);
+    else
+        port_remove(index);
+}
+
+static void fetch(uint8_t owner, const struct address *local, struct answer *answer)
+{
+    uint32_t index = port_find(owner, local);
+    if (index == NONE)
+        unknown(answer);
+    else
+        answer->fd = ports[index].fd; /* sending duplicates it */
+}
+
+static void list_ports(uint8_t owner, uint32_t from, struct answer *answer)
+{
+    uint32_t told = 0;
+    for (uint32_t i = from; i < table.ports_high; i++) {
+        if (ports[i].fd < 0 || ports[i].owner != owner)
+            continue;
+        if (told++ == PAGE) {
+            answer->message.reply.number = i;
+            return;
+        }
+        struct wire_port entry = {.local = ports[i].local, .kind = ports[i].kind};
+        append(answer, &entry, sizeof entry);
+    }
+}
+
+/* -- flows */
+
+/* NULL and the key, or what is wrong with it. */
+static const char *read_key(uint8_t owner, const struct wire_key *wire, struct flow_key *key)
+{
+    if (!address_valid(&wire->local) || !address_unicast(&wire->remote))
+        return "malformed key";
+    key->port = port_find(owner, &wire->local);
+    if (key->port == NONE)
+        return "the flow's local address is not attached";
+    if (wire->local.family != wire->remote.family)
+        return "the flow's key mixes IPv4 and IPv6";
+    if (wire->has_prefix != (ports[key->port].kind != PORT_PLAIN))
+        return wire->has_prefix ? "a plain port has no prefix" : "a port of this kind needs a prefix";
+    if (ports[key->port].kind == PORT_CHANNEL && (wire->prefix < CHANNEL_FIRST || wire->prefix > CHANNEL_LAST))
+        return "a channel is from 0x4000 to 0x4fff";
+    key->prefix = wire->has_prefix ? wire->prefix : 0;
+    key->remote = wire->remote;
+    return NULL;
+}
+
+static const char *read_way_out(uint8_t owner, const struct wire_flow *wire, struct flow_wish *wish)
+{
+    if (!address_valid(&wire->out_local) || !address_unicast(&wire->out_remote))
+        return "the flow's way out is no unicast address";
+    wish->out_port = port_find(owner, &wire->out_local);
+    if (wish->out_port == NONE)
+        return "the flow's outgoing address is not attached";
+    if (wire->out_local.family != wire->out_remote.family)
+        return "the flow's way out mixes IPv4 and IPv6";
+    if (wire->add_kind != 0 && wire->add_kind != PORT_CHANNEL && wire->add_kind != PORT_MUX)
+        return "what is put in front is a channel or a multiplexID";
+    if (wire->add_kind == PORT_CHANNEL && (wire->add < CHANNEL_FIRST || wire->add > CHANNEL_LAST))
+        return "a channel is from 0x4000 to 0x4fff";
+    wish->out_remote = wire->out_remote;
+    wish->add_kind = wire->add_kind;
+    wish->add = wire->add;
+    return NULL;
+}
+
+static const char *read_kind(const struct wire_flow *wire, struct flow_wish *wish)
+{
+    if (wire->kind != FLOW_MEDIA && wire->kind != FLOW_DATA)
+        return "a flow is of media or data";
+    if (wire->clock_count > RTP_CLOCKS || wire->clock == 0)
+        return "a flow has a clock and at most 4 more";
+    wish->kind = wire->kind;
+    wish->clocks.usual = wire->clock;
+    wish->clocks.count = wire->clock_count;
+    for (uint32_t i = 0; i < wire->clock_count; i++) {
+        if (wire->hertz[i] == 0 || wire->payload_type[i] > 127)
+            return "a clock needs a payload type up to 127 and a rate";
+        wish->clocks.hertz[i] = wire->hertz[i];
+        wish->clocks.payload_type[i] = wire->payload_type[i];
+    }
+    return NULL;
+}
+
+static void add(uint8_t owner, const struct wire_flow *wire, struct answer *answer)
+{
+    char text[MAX_TEXT];
+    struct flow_wish wish;
+    memset(&wish, 0, sizeof wish);
+    const char *wrong = read_key(owner, &wire->key, &wish.key);
+    if (wrong == NULL)
+        wrong = read_way_out(owner, wire, &wish);
+    if (wrong == NULL)
+        wrong = read_kind(wire, &wish);
+    if (wrong == NULL && flow_put(&wish) == NULL) {
+        snprintf(text, sizeof text, "the worker has all %u flows it may have", table.max_flows);
+        wrong = text;
+    }
+    if (wrong != NULL)
+        answer_refuse(answer, wrong);
+}
+
+static struct flow *find(uint8_t owner, const struct wire_key *wire)
+{
+    struct flow_key key;
+    memset(&key, 0, sizeof key);
+    return read_key(owner, wire, &key) == NULL ? flow_find(&key) : NULL;
+}
+
+static void count(uint8_t owner, const struct wire_key *wire, bool remove, struct answer *answer)
+{
+    struct flow *flow = find(owner, wire);
+    if (flow == NULL) {
+        unknown(answer);
+        return;
+    }
+    const struct rtp_stats *stats = &flow->stats;
+    struct wire_counters counters = {
+        .packets = stats->packets, .octets = stats->octets, .rtcp_packets = stats->rtcp_packets,
+        .lost = rtp_lost(stats), .reordered = stats->reordered, .last_seen = stats->last_seen,
+        .jitter_ms = stats->jitter_ms, .max_gap_ms = stats->max_gap * 1000,
+    };
+    append(answer, &counters, sizeof counters);
+    if (remove)
+        flow_remove(flow);
+}
+
+static void list_keys(uint8_t owner, uint32_t from, struct answer *answer)
+{
+    uint32_t told = 0;
+    for (uint32_t i = from; i < table.flows_high; i++) {
+        const struct flow *flow = &flows[i];
+        if (!flow->used || ports[flow->key.port].owner != owner)
+            continue;
+        if (told++ == PAGE) {
+            answer->message.reply.number = i;
+            return;
+        }
+        const struct port *port = &ports[flow->key.port];
+        struct wire_key key = {
+            .local = port->local, .remote = flow->key.remote, .prefix = flow->key.prefix,
+            .has_prefix = port->kind != PORT_PLAIN,
+        };
+        append(answer, &key, sizeof key);
+    }
+}
+
+static void tell_totals(struct answer *answer)
+{
+    struct wire_totals all = {
+        .passed = totals.passed, .up = totals.up, .up_dropped = totals.up_dropped, .unowned = totals.unowned,
+        .send_failed = totals.send_failed, .reads = totals.reads, .ports = table.ports_used,
+        .flows = table.flows_used, .siblings = table.siblings_used,
+    };
+    append(answer, &all, sizeof all);
+}
+
+/* -- */
+
+static size_t body_size(uint8_t operation)
+{
+    switch (operation) {
+    case OP_ATTACH:
+    case OP_DETACH:
+    case OP_FETCH:
+        return sizeof(struct address);
+    case OP_ADD:
+        return sizeof(struct wire_flow);
+    case OP_REMOVE:
+    case OP_READ:
+        return sizeof(struct wire_key);
+    default:
+        return 0;
+    }
+}
+
+void command(uint8_t owner, const struct request *request, const uint8_t *body, size_t size, int *descriptor,
+             struct answer *answer)
+{
+    union {
+        struct address address;
+        struct wire_key key;
+        struct wire_flow flow;
+    } read;
+    if (size != body_size(request->operation)) {
+        answer_refuse(answer, "malformed request");
+        return;
+    }
+    memset(&read, 0, sizeof read);
+    memcpy(&read, body, size);
+    switch (request->operation) {
+    case OP_ATTACH:
+        attach(owner, request, &read.address, descriptor, answer);
+        break;
+    case OP_DETACH:
+        detach(owner, &read.address, answer);
+        break;
+    case OP_ADD:
+        add(owner, &read.flow, answer);
+        break;
+    case OP_REMOVE:
+    case OP_READ:
+        count(owner, &read.key, request->operation == OP_REMOVE, answer);
+        break;
+    case OP_KEYS:
+        list_keys(owner, request->number, answer);
+        break;
+    case OP_PORTS:
+        list_ports(owner, request->number, answer);
+        break;
+    case OP_FETCH:
+        fetch(owner, &read.address, answer);
+        break;
+    case OP_TOTALS:
+        tell_totals(answer);
+        break;
+    default:
+        answer_refuse(answer, "unknown request");
+    }
+}
