@@ -108,7 +108,9 @@ class Sockets:
         Raises `SocketError`, also when a row does not listen there.
         """
         names = (rows,) if isinstance(rows, str) else tuple(rows)
-        address = [self._claim(row, Transport.TCP, nic, port, listens=True).address for row in names][0]
+        address = ""
+        for row in names:
+            address = self._claim(row, Transport.TCP, nic, port, listens=True).address
         made = self._new(names, "listen", socket.SOCK_STREAM, nic, (address, port), None)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if shared:

@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from seaway.runtime.ipc import IpcError, LineConnection, ask, serve
 from seaway.runtime.listener import Connections
 from seaway.runtime.relay import SOCKET_NAME
 from seaway.runtime.resolver import Resolver
+from seaway.runtime.turn_status import ask_turn
 from seaway.runtime.udp import UdpListener
 
 if TYPE_CHECKING:
@@ -107,11 +109,13 @@ class StatusServer:
             return self._resolver.snapshot()
         if show == "media":
             return [_session(each) for each in await self._media()]
+        if show == "turn":
+            return await ask_turn(self._run_dir, show)
         if show == "counters":
             own = [{"name": name, "value": value} for name, value in self._counters.snapshot().items()]
             own += [{"name": f"sip.udp.flows.{nic}", "value": len(each)} for nic, each in self._datagrams.items()]
             own.append({"name": "sip.stream.accepted", "value": len(self._connections)})
-            return [*self._core.snapshot("counters", now), *own]
+            return [*self._core.snapshot("counters", now), *own, *await self._of_turn(show)]
         return self._core.snapshot(show, now)
 
     async def _summary(self, now: float) -> dict[str, object]:
@@ -147,6 +151,7 @@ class StatusServer:
             }
             for each in self.prepared.sockets.table()
         ]
+        rows += await self._of_turn("sockets")
         try:
             sessions = await self._media()
         except IpcError:
@@ -172,6 +177,12 @@ class StatusServer:
                 }
             )
         return rows
+
+    async def _of_turn(self, show: str) -> list[dict[str, object]]:
+        """The TURN process's part of a view; none where there is no such process."""
+        with suppress(IpcError):
+            return await ask_turn(self._run_dir, show)
+        return []
 
     async def _media(self) -> tuple[SessionInfo, ...]:
         """Raises `IpcError` when the relay does not answer."""

@@ -29,6 +29,7 @@ def _network(value: object) -> IPv4Network | IPv6Network:
 
 
 Networks = tuple[Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)], ...]
+Lifetime = Annotated[StrictInt, Field(ge=1, le=86400)]
 Count = Annotated[StrictInt, Field(ge=1, le=1_000_000)]
 
 
@@ -64,8 +65,9 @@ class Turn(Settings):
     tcp_relays: StrictBool = False  # RFC 6062
     allocations: Count | None = None  # default: of the size of the system
     allocations_per_user: Count = 100
-    lifetime: Seconds = 600.0
-    maximum_lifetime: Seconds = 3600.0
+    allocations_per_source: Count = 200
+    lifetime: Lifetime = 600  # granted when a client asks for none or less
+    maximum_lifetime: Lifetime = 3600
     connections: Count = 4000  # over TCP and TLS
     connections_per_source: Count = 200
     first_request: Seconds = 30.0  # a connection that has not sent a whole request by then is closed

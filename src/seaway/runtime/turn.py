@@ -1,0 +1,98 @@
+"""The main of the `turn` process of an edge.
+
+Made in two steps like `signal`: `prepare_turn` runs as root (certificates are read, listening sockets are opened),
+`run_turn` runs after the privileges are gone. The sockets and the core are joined in `turn_process.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import uvloop
+
+from seaway.catalog.deployment import Deployment
+from seaway.catalog.model import Transport
+from seaway.catalog.resolve import Resolution
+from seaway.identity.certificates import check
+from seaway.media.flows import FlowTable
+from seaway.runtime.config import ConfigError, NodeConfig
+from seaway.runtime.sockets import Sockets
+from seaway.runtime.tls import load_contexts
+from seaway.runtime.turn_accept import ALPN_TURN, ALPN_WEB
+from seaway.runtime.turn_config import turn_config
+from seaway.runtime.turn_places import places, relay_place
+from seaway.runtime.turn_process import PreparedTurn, TurnProcess
+from seaway.runtime.turn_status import TurnStatus
+
+__all__ = ["has_turn", "prepare_turn", "run_turn"]
+
+
+def has_turn(config: NodeConfig, deployment: Deployment, resolution: Resolution) -> bool:
+    """Whether this node runs a TURN server: an edge of a deployment with the service, with a `[turn]` table.
+
+    Raises `ConfigError` for a `[turn]` table where there is no such service.
+    """
+    there = deployment.node(config.node).role == "edge" and bool(places(resolution, config.node))
+    if config.turn is not None and not there:
+        reason = "this node has no TURN server in the deployment"
+        raise ConfigError("turn", None, reason, "set turn = true under [services], or remove [turn]")
+    return config.turn is not None
+
+
+def prepare_turn(config: NodeConfig, deployment: Deployment, resolution: Resolution, secret: bytes) -> PreparedTurn:
+    """Check settings and files, open the listening sockets. Raises `ConfigError`, `CertificateError`, `SocketError`."""
+    turn = config.turn
+    if turn is None:
+        raise ConfigError("turn", None, "is missing", "add a [turn] table")
+    if config.tls is None:
+        raise ConfigError("tls", None, "is missing, and TURN has TLS", "give ca, certificate and key under [tls]")
+    relay = relay_place(resolution, config.node)
+    core = turn_config(turn, deployment, relay, secret)
+    files = check(config.tls.certificate, config.tls.key, config.tls.ca, [deployment.node(config.node).fqdn])
+    contexts = {web: load_contexts(files) for web in (False, True)}
+    contexts[False].server.set_alpn_protocols([ALPN_TURN])
+    contexts[True].server.set_alpn_protocols([ALPN_TURN, ALPN_WEB])
+    sockets = Sockets(resolution, config.node)
+    opened = []
+    for each in places(resolution, config.node):
+        opening = sockets.udp if each.transport is Transport.UDP else sockets.listen
+        opened.append((each, opening(each.rows, each.nic, each.port)))
+    return PreparedTurn(turn, core, sockets, relay, contexts, opened)
+
+
+def run_turn(
+    prepared: PreparedTurn, run_dir: Path, *, table: FlowTable | None = None, ready: Callable[[], None] | None = None
+) -> None:
+    """The main of the process, until SIGTERM or SIGINT. `ready` is called once when everything is open.
+
+    Raises `IpcError`.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    uvloop.run(_serve(prepared, run_dir, table, ready))
+
+
+async def _serve(
+    prepared: PreparedTurn, run_dir: Path, table: FlowTable | None, ready: Callable[[], None] | None
+) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    process = TurnProcess(prepared, table)
+    status = TurnStatus(run_dir, process)
+    try:
+        await status.start()
+        process.log.info("turn.ready", listeners=len(prepared.open), engine=process.flows.engine)
+        if ready is not None:
+            ready()
+        await stop.wait()
+    finally:
+        process.stop()
+        status.stop()
+        await asyncio.sleep(0)  # let the transports close

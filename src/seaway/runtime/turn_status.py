@@ -1,0 +1,90 @@
+"""`turn.sock`: the views of the TURN process, asked by the signal process for `seaway status turn` and `sockets`.
+
+The protocol is that of `control.sock`: one JSON object per line, `{"show": "turn"}` and `{"show": ..., "rows": [...]}`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seaway.runtime.control_protocol import MAX_ANSWER, TURN_SOCKET
+from seaway.runtime.ipc import IpcError, LineConnection, ask, serve
+
+if TYPE_CHECKING:
+    from seaway.runtime.turn_process import TurnProcess
+
+__all__ = ["TurnStatus", "ask_turn"]
+
+_MAX_QUESTION = 4096
+_SHOWS = ("turn", "sockets", "counters")
+
+
+async def ask_turn(run_dir: Path, show: str) -> list[dict[str, object]]:
+    """The rows of a view. Raises `IpcError` when the TURN process does not answer."""
+    path = run_dir / TURN_SOCKET
+    question = json.dumps({"show": show}).encode() + b"\n"
+    answer = json.loads(await ask(path, question, max_line=MAX_ANSWER, timeout=2.0))
+    if "rows" not in answer:
+        raise IpcError(path, str(answer.get("error", "no rows")), "look at the log of the TURN process")
+    rows: list[dict[str, object]] = answer["rows"]
+    return rows
+
+
+class TurnStatus:
+    """Serves `run_dir/turn.sock`. Nothing here changes anything."""
+
+    def __init__(self, run_dir: Path, process: TurnProcess) -> None:
+        self._path = run_dir / TURN_SOCKET
+        self._process = process
+        self._server: asyncio.AbstractServer | None = None
+
+    async def start(self) -> None:
+        """Raises `IpcError`."""
+        self._server = await serve(self._path, self, max_line=_MAX_QUESTION)
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._path.unlink(missing_ok=True)
+
+    # -- LineHandler
+
+    def connected(self, connection: LineConnection) -> None:
+        pass
+
+    def lost(self, connection: LineConnection, reason: str) -> None:
+        pass
+
+    def line(self, connection: LineConnection, line: bytes) -> None:
+        answer: dict[str, object]
+        try:
+            question = json.loads(line)
+            show = question.get("show") if isinstance(question, dict) else None
+            if show not in _SHOWS:
+                raise ValueError(f"there is no such view; there are {', '.join(_SHOWS)}")
+            answer = {"show": show, "rows": self._rows(show)}
+        except (ValueError, RecursionError) as error:
+            answer = {"error": str(error)}
+        connection.send(json.dumps(answer, default=str).encode() + b"\n")
+
+    def _rows(self, show: str) -> list[dict[str, object]]:
+        if show == "turn":
+            return self._process.allocations(time.monotonic())
+        if show == "counters":
+            return self._process.count()
+        return [
+            {
+                "process": "turn",
+                "kind": each.kind,
+                "transport": each.transport,
+                "nic": each.nic,
+                "local": f"{each.local[0]}:{each.local[1]}",
+                "remote": f"{each.remote[0]}:{each.remote[1]}" if each.remote else None,
+                "rows": list(each.rows),
+            }
+            for each in self._process.sockets.table()
+        ]
