@@ -12,7 +12,6 @@ import pytest
 
 from seaway.media.flows import FlowCounters, FlowError, FlowKey, FlowKind, PortKind, Prefix
 from seaway.runtime.fastpath.worker import Owner, WorkerTable, start_worker
-from seaway.runtime.ipc import IpcError
 from tests.runtime.fastpath.worker_rig import ROOT, RTCP, STUN, Rig, at, flow, program, rig, rtp
 
 
@@ -407,14 +406,14 @@ def test_when_the_worker_dies_sockets_are_read_as_ever(worker: Rig) -> None:
         worker.table.add(made)
     in_segments(phone, at(port), [b"mine", b"each"])
     assert [port.recv(2000), port.recv(2000)] == [b"mine", b"each"]
-    worker.process = start_worker(worker.path, program())  # over the socket left behind
+    worker.process = start_worker(worker.path, program=program())  # over the socket left behind
     worker.table = WorkerTable(worker.path, Owner.RELAY)
     worker.table.attach(port, PortKind.PLAIN)
 
 
 def test_the_worker_ends_with_its_parent(tmp_path: Path) -> None:
     text = "import sys; from tests.runtime.fastpath.worker_rig import *\n"
-    text += "print(start_worker(Path(sys.argv[1]), program()).pid)"
+    text += "print(start_worker(Path(sys.argv[1]), program=program()).pid)"
     started = subprocess.run(
         [sys.executable, "-c", text, str(tmp_path / "w")], stdout=subprocess.PIPE, cwd=ROOT, check=True
     )
@@ -427,8 +426,8 @@ def test_the_worker_ends_with_its_parent(tmp_path: Path) -> None:
 
 def test_the_path_is_private_and_served_once(worker: Rig) -> None:
     assert worker.path.stat().st_mode & 0o777 == 0o600
-    with pytest.raises(IpcError, match="another process serves it"):
-        start_worker(worker.path, program())
+    with pytest.raises(FlowError, match="another process serves it"):
+        start_worker(worker.path, program=program())
 
 
 def test_nobody_answers(tmp_path: Path) -> None:
@@ -447,6 +446,21 @@ try:
 except OSError:
     print("closed")
 """
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be another user")
+def test_as_a_user_without_rights(tmp_path: Path) -> None:
+    """The sockets are root's, the worker is nobody's."""
+    with rig(tmp_path, uid=65534) as worker:
+        status = Path(f"/proc/{worker.process.pid}/status")
+        worker.until(lambda: "Uid:\t65534\t65534" in status.read_text())
+        phone, far, port, out = worker.udp(), worker.udp(), worker.port(), worker.port()
+        worker.table.add(flow(port, phone, out, far))
+        phone.sendto(rtp(1), at(port))
+        assert far.recvfrom(2000) == (rtp(1), at(out))
+        totals = worker.table.totals()
+        assert totals is not None and totals.siblings == 2
+        assert "CapEff:\t0000000000000000" in status.read_text()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be another user")

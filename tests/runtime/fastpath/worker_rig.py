@@ -40,10 +40,10 @@ def program() -> Path:
 class Rig:
     """`table` is the client of the relay; `udp` makes sockets that are closed at the end."""
 
-    def __init__(self, path: Path, *options: str) -> None:
+    def __init__(self, path: Path, *options: str, uid: int | None = None) -> None:
         self.path = path
         self.errors = path.with_suffix(".err")
-        self.process = start_worker(path, program(), *options)
+        self.process = start_worker(path, uid, program=program(), options=options)
         self.table = WorkerTable(path, Owner.RELAY)
         self._sockets: list[socket.socket] = []
 
@@ -83,8 +83,8 @@ class Rig:
 
 
 @contextmanager
-def rig(path: Path, *options: str) -> Iterator[Rig]:
-    made = Rig(path / "worker", *options)
+def rig(path: Path, *options: str, uid: int | None = None) -> Iterator[Rig]:
+    made = Rig(path / "worker", *options, uid=uid)
     try:
         yield made
     finally:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import socket
 import subprocess
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from pathlib import Path
 
@@ -52,17 +53,38 @@ def worker_command(program: Path, listener: int, parent: int | None = None) -> l
     return [str(program), "--listen-fd", str(listener), *tied]
 
 
-def start_worker(path: Path, program: Path | None = None, *options: str) -> subprocess.Popen[bytes]:
-    """A worker that listens at `path` and ends with this process. It answers at once, no need to wait.
+def start_worker(
+    path: Path, uid: int | None = None, *, program: Path | None = None, options: Sequence[str] = ()
+) -> subprocess.Popen[bytes]:
+    """A worker that listens at `path`, runs as user `uid` (`None`: ours) and ends with this process. A client can connect
+    at once: what it asks waits until the worker runs.
 
-    Raises `FlowError` when there is no program, `IpcError` when the path cannot be used.
+    Raises `FlowError` when there is no program or it cannot be started, also when the path cannot be used.
     """
     found = program or native_worker()
     if found is None:
         raise FlowError(no_native_worker())
-    with listen_packets(path) as listener:
-        command = [*worker_command(found, listener.fileno(), os.getpid()), *options]
-        return subprocess.Popen(command, pass_fds=[listener.fileno()], stdin=subprocess.DEVNULL)
+    try:
+        with listen_packets(path) as listener:
+            if uid is not None:
+                os.chown(path, uid, -1, follow_symlinks=False)
+            command = [*worker_command(found, listener.fileno(), os.getpid()), *options]
+            other = None if uid == os.geteuid() else uid
+            return subprocess.Popen(
+                command, pass_fds=[listener.fileno()], stdin=subprocess.DEVNULL, cwd="/", user=other,
+                group=None if other is None else _group(other), extra_groups=None if other is None else [],
+            )  # fmt: skip
+    except IpcError as error:
+        raise FlowError(str(error)) from error
+    except OSError as error:
+        raise FlowError(f"{found}: {error.strerror or error}; check that it may be executed") from error
+
+
+def _group(uid: int) -> int:
+    try:
+        return pwd.getpwuid(uid).pw_gid
+    except KeyError:
+        return uid
 
 
 class WorkerTable:
