@@ -56,8 +56,8 @@ def worker_command(program: Path, listener: int, parent: int | None = None) -> l
 def start_worker(
     path: Path, uid: int | None = None, *, program: Path | None = None, options: Sequence[str] = ()
 ) -> subprocess.Popen[bytes]:
-    """A worker that listens at `path`, runs as user `uid` (`None`: ours) and ends with this process. A client can connect
-    at once: what it asks waits until the worker runs.
+    """A worker that listens at `path`, runs as user `uid` (`None`: ours) and ends with this process. Clients can
+    connect at once: what they ask waits until the worker runs.
 
     Raises `FlowError` when there is no program or it cannot be started, also when the path cannot be used.
     """
