@@ -1,0 +1,1 @@
+"""Benchmarks of media: network namespaces, generators, and what is measured in the middle of them."""
