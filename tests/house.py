@@ -168,7 +168,7 @@ def sockets(module: Module) -> list[str]:
 def _is_unix_call(call: ast.Call, whole: str) -> bool:
     """A socket of AF_UNIX, or a bind or connect to a path."""
     first = ast.unparse(call.args[0]) if call.args else ""
-    return first == ("socket.AF_UNIX" if whole == "socket.socket" else "str(path)")
+    return first == ("socket.AF_UNIX" if whole in ("socket.socket", "socket.socketpair") else "str(path)")
 
 
 def _is_socket_class(module: Module) -> bool:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Protocol, cast
 
 __all__ = [
-    "IpcError", "LineConnection", "LineHandler", "ask", "dial", "dial_packets", "listen_packets", "serve",
+    "IpcError", "LineConnection", "LineHandler", "ask", "dial", "dial_packets", "listen_packets", "private_pair",
+    "serve",
 ]  # fmt: skip
 
 _PEER_CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
@@ -187,6 +188,11 @@ def listen_packets(path: Path) -> socket.socket:
     finally:
         os.umask(mask)
     return made
+
+
+def private_pair() -> tuple[socket.socket, socket.socket]:
+    """Two connected SOCK_SEQPACKET sockets without a name, for a process and a child that it forks."""
+    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
 
 def dial_packets(path: Path, *, timeout: float) -> socket.socket:
