@@ -13,9 +13,11 @@ from seaway.catalog.resolve import resolve
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_packet_of_the_first_call_is_two_rows(name: str) -> None:
+def test_no_packet_of_the_first_call_is_two_rows_but_for_relays_over_tcp(name: str) -> None:  # K-09
     resolution = resolve(load_deployment(RECORD / f"{name}.toml"))
-    assert [(one.key, other.key) for one, other in overlaps(resolution)] == []
+    assert [(one.key, other.key) for one, other in overlaps(resolution)] == [
+        ("T11-04/tcp edge1>sip_endpoint.remote", "T11-16/tcp edge1>any")
+    ]
 
 
 def test_outgoing_sip_and_relays_over_tcp_overlap() -> None:  # K-09

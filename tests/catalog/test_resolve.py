@@ -97,7 +97,8 @@ def test_the_files_of_record_resolve_with_the_catalog(name: str) -> None:
     found = resolve(load_deployment(RECORD / f"{name}.toml"))
     rows = {row.id for row in found.rows}
     assert {"T5-04", "T6-04", "T11-01", "T11-04", "T11-07", "T11-09", "T11-10", "T11-11", "T11-12", "T11-13"} <= rows
-    assert not {"T11-05", "T11-06", "T11-14", "T5-02"} & rows
+    assert {"T11-14", "T11-15", "T11-16", "T11-17"} <= rows
+    assert not {"T11-05", "T11-06", "P-01", "T5-02"} & rows
 
 
 @pytest.mark.parametrize("feature", FEATURES)

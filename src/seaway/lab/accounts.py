@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["ALICE", "BOB", "CAROL", "DAVE", "USERS", "LabUser"]
+__all__ = ["ALICE", "BOB", "CAROL", "DAVE", "TURN_PASSWORD", "TURN_USER", "USERS", "LabUser"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,4 +23,5 @@ ALICE = LabUser("alice", "alice-in-the-lab", "edge1", "phone-out", 440)
 BOB = LabUser("bob", "bob-in-the-lab", "core1", "phone-in", 700)
 CAROL = LabUser("carol", "carol-in-the-lab", "edge1", "peer-out", 560)
 DAVE = LabUser("dave", "dave-in-the-lab", "core1", "peer-in", 880)
+TURN_USER, TURN_PASSWORD = "turn-lab", "turned-in-the-lab"
 USERS = (ALICE, BOB, CAROL, DAVE)

@@ -18,13 +18,16 @@ from typing import Any
 from seaway.catalog.deployment import Deployment, parse_deployment
 from seaway.identity.ca import create_authority, issue
 from seaway.identity.digest import ha1
-from seaway.lab.accounts import USERS
+from seaway.lab.accounts import TURN_PASSWORD, TURN_USER, USERS
 from seaway.lab.errors import LabError
 from seaway.lab.machines import Machines, end_all
 
-__all__ = ["NODES", "Pair", "seaway_command"]
+__all__ = ["LAB_PEERS", "NODES", "Pair", "seaway_command"]
 
 NODES = ("edge1", "core1")  # the edge first: the core dials it
+LAB_PEERS = ("198.51.100.0/24", "203.0.113.0/24")
+"""Networks of the lab's internet, to which the TURN server relays."""
+
 _RUN_AS = "nobody"
 
 
@@ -44,6 +47,7 @@ class Pair:
     dns_check: tuple[str, ...] = ()
     traversal_host: str | None = None
     keep_alive: float = 5.0  # seconds; shorter than the default so that a lost link shows quickly
+    tcp_relays: bool = False  # RFC 6062 at the edge
     extra: str = ""  # more TOML for both node files (tables)
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
@@ -113,7 +117,20 @@ class Pair:
         everyone = json.dumps(f".*@{deployment.domain}".replace(".test", "\\.test"))
         for priority, target in ((10, "registrations"), (20, "pair")):
             lines += ["[[rule]]", f"priority = {priority}", f"match = {everyone}", f'target = "{target}"']
+        if not core and deployment.service("turn"):
+            lines += self._turn()
         return "\n".join(lines) + "\n" + self.extra
+
+    def _turn(self) -> list[str]:
+        """The lab's public hosts have addresses of documentation networks, which no peer may have by default."""
+        return [
+            "[turn]",
+            f"allow_peers = {json.dumps(LAB_PEERS)}",
+            f"tcp_relays = {json.dumps(self.tcp_relays)}",
+            "[[turn.user]]",
+            f'name = "{TURN_USER}"',
+            f'password = "{TURN_PASSWORD}"',
+        ]
 
     def start(self, patience: float = 10.0) -> None:
         """Start both nodes and wait until both answer on their control sockets. Raises LabError."""

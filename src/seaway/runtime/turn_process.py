@@ -1,7 +1,7 @@
 """The `turn` process of an edge: real sockets around the TURN core, on UDP, TCP and TLS.
 
 Channels go to a fast path when there is one (`turn_flows.py`); what it does not take is relayed here. Streams are
-in `turn_streams.py`, who accepts them in `turn_accept.py`, relay ports in `turn_ports.py`, TCP relays in `turn_peers.py`.
+in `turn_streams.py`, who accepts them in `turn_accept.py`, relays in `turn_ports.py`, those over TCP in `turn_peers.py`.
 """
 
 from __future__ import annotations
