@@ -131,8 +131,9 @@ class Sockets:
 
         Raises `SocketError`.
         """
-        self.choose((row,), Transport.TCP, remote, nic)
         claim = self._claim(row, Transport.TCP, nic, port)
+        if remote[0] != claim.address or remote[1] not in claim.ports:  # one relayed address may connect to another
+            self.choose((row,), Transport.TCP, remote, nic)
         made = self._new((row,), "dial", socket.SOCK_STREAM, nic, (claim.address, port), remote)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
