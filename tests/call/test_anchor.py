@@ -355,10 +355,46 @@ def test_an_offer_never_passes_without_its_media_session() -> None:
     pair.net.run(0.5)
     alice.invite(dialog, sdp())
     pair.net.run(1)
-    assert dialog.statuses[-1] == 481
+    assert dialog.statuses[-1] == 503, "it may come back"
+    pair.net.run(12)
+    alice.invite(dialog, sdp())
+    pair.net.run(1)
+    assert dialog.statuses[-1] == 481, "it did not"
     alice.bye(dialog)
     pair.net.run(2)
     assert alice.results[-1] == ("BYE", 200), "the dialog itself can still be ended"
+
+
+def test_a_relay_that_comes_back_with_its_sessions_keeps_the_calls() -> None:
+    pair = Pair()
+    alice, bob = pair.inside("alice"), pair.outside("bob")
+    answering(bob, (0.1, 200, sdp("198.51.100.20", 40000)))
+    dialog, _ = talk(pair, alice, bob, sdp())
+    pair.media(pair.core, lambda core: core.media_lost(pair.net.now))
+    pair.net.run(0.5)
+    pair.media(pair.core, lambda core: core.media_ready(pair.net.now))
+    pair.net.run(12)
+    alice.invite(dialog, sdp())
+    pair.net.run(1)
+    assert dialog.statuses[-1] == 200
+    alice.bye(dialog)
+    pair.idle()
+
+
+def test_a_relay_that_comes_back_empty_ends_the_calls_it_had() -> None:
+    pair = Pair()
+    alice, bob = pair.inside("alice"), pair.outside("bob")
+    answering(bob, (0.1, 200, sdp("198.51.100.20", 40000)))
+    dialog, _ = talk(pair, alice, bob, sdp())
+    pair.media(pair.core, lambda core: core.media_lost(pair.net.now))
+    pair.core_relay.sessions.clear()
+    pair.media(pair.core, lambda core: core.media_ready(pair.net.now))
+    pair.net.run(0.5)
+    alice.invite(dialog, sdp())
+    pair.net.run(1)
+    assert dialog.statuses[-1] == 481
+    alice.bye(dialog)
+    pair.net.run(2)
 
 
 def test_idle_media_ends_the_session() -> None:

@@ -13,6 +13,8 @@ from seaway.media.protocol import (
     Close,
     Closed,
     Command,
+    Describe,
+    Described,
     DirectionStats,
     Event,
     Failed,
@@ -45,10 +47,12 @@ INFO = SessionInfo("s", "läbel \u2028 {}", (STREAM_STATS,), (ADDRESS,))
 
 COMMANDS = [
     Open(1, "s", "label\n", (STREAM,)), AddStreams(2, "s", ()), Close(3, "s"), Stats(4), Stats(5, "s"), List(6),
-    SetRemote("s", 0, "b", ("192.0.2.1", 1), ("192.0.2.1", 2), ("192.0.2.1",), "u", "p"),
+    Describe(8),
+    SetRemote("s", 0, "b", ("192.0.2.1", 1), ("192.0.2.1", 2), ("192.0.2.1",), "u", "p", ((0, 8000), (111, 48000))),
 ]  # fmt: skip
 MESSAGES = [
     Opened(1, "s", (ADDRESS,)), Closed(2, "s", (STREAM_STATS,)), StatsReply(3, (INFO,)), Listed(4, (INFO, INFO)),
+    Described(8, "tc", "why", 1, 4, 0, "", 2, 3, 4),
     Failed(6, None, "what", "why"), Latched("s", 1, "a", "rtcp", ("192.0.2.1", 9)), Idle("s", 30.0),
 ]  # fmt: skip
 

@@ -6,7 +6,7 @@ A message that needs ports which are not there yet is held until the relay has a
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from seaway.call.config import ControlConfig
@@ -49,25 +49,33 @@ class Anchor:
         self._closing: dict[int, Call] = {}
         self._history: deque[Call] = deque(maxlen=_HISTORY)
         self._request = 0
+        self._lost_at: float | None = None  # when the relay went away
+        self._asked_for: frozenset[str] = frozenset()  # sessions known when the relay was asked for its own
 
     # -- the relay
 
     def relay_ready(self) -> None:
         """Ask for the sessions that outlived us."""
-        self._ready = True
+        self._ready, self._lost_at = True, None
+        self._asked_for = frozenset(self._sessions)
         self._command(media.List(self._number()))
 
     def relay_lost(self, now: float) -> None:
-        """Without the relay no media: what waits for it is refused, its sessions are gone."""
-        self._ready = False
+        """What waits for the relay is refused. Calls stay: established media goes on without the relay process, and
+        its successor takes the sessions over, or says that it has not."""
+        self._ready, self._lost_at = False, now
         held = [each for waiting in self._held.values() for each in waiting]
         self._held.clear()
         self._closing.clear()
         for each in held:
             each.call.waiting = 0
             each.refuse(503, "the media relay does not answer")
-        for call in list(self._sessions.values()):
-            self._end(call, "the media relay was lost", now, tell_relay=False)
+
+    def _end_lost(self, sessions: Iterable[str], now: float) -> None:
+        for name in list(sessions):
+            call = self._sessions.get(name)
+            if call is not None:
+                self._end(call, "the media relay was lost", now, tell_relay=False)
 
     def relay_message(self, message: media.Reply | media.Event, now: float) -> None:
         """Replies and events."""
@@ -86,6 +94,7 @@ class Anchor:
         elif isinstance(message, media.Listed):
             for info in message.sessions:
                 self._adopt(info, now)
+            self._end_lost(self._asked_for.difference(info.session for info in message.sessions), now)
         elif isinstance(message, media.Idle):
             call = self._sessions.get(message.session)
             if call is not None and message.seconds >= self._config.media_idle:
@@ -110,7 +119,11 @@ class Anchor:
             self._ports(held)
 
     def sweep(self, now: float) -> None:
-        """Refuse what has waited for the relay for too long; call it every few seconds."""
+        """Refuse what has waited for the relay for too long, end calls when it does not come back; call it every few
+        seconds."""
+        if self._lost_at is not None and now - self._lost_at > _PATIENCE:
+            self._lost_at = None
+            self._end_lost(tuple(self._sessions), now)
         late = [number for number, waiting in self._held.items() if now - waiting[0].since > _PATIENCE]
         for number in late:
             for held in self._held.pop(number):
@@ -298,6 +311,9 @@ class Anchor:
         call, side = held.call, held.side
         if call.ended is not None:
             held.refuse(487, "the call ended meanwhile")
+            return
+        if not self._ready:
+            held.refuse(503, "the media relay does not answer")
             return
         try:
             remote = read_remote(held.sdp)

@@ -22,18 +22,27 @@ from seaway.lab.plan import Variant
 from seaway.lab.session import CallReport, Session
 from seaway.lab.show import call_table, hops, proof_table, state_table
 from seaway.lab.stage import Stage
+from seaway.runtime.config import EngineName
 
 __all__ = ["run"]
 
 
-def run(name: str, variant: Variant, *, once: bool, loopback: bool = False, console: Console | None = None) -> None:
+def run(
+    name: str,
+    variant: Variant,
+    *,
+    once: bool,
+    loopback: bool = False,
+    engine: EngineName = "auto",
+    console: Console | None = None,
+) -> None:
     """The demo. Returns when everything worked (`once`) or after Ctrl-C. Raises LabError with the reason."""
     out = console or Console()
     begin = time.monotonic()
     with contextlib.ExitStack() as stack:
         if os.geteuid() == 0 and not loopback:
             out.print(f"[bold]lab[/] {variant}: hosts, two firewalls with default deny, name servers")
-            stage = stack.enter_context(Stage.in_namespaces(name, variant))
+            stage = stack.enter_context(Stage.in_namespaces(name, variant, engine=engine))
         else:
             out.print(
                 f"{'loopback' if loopback else 'not root'}: pair and phones run on loopback addresses, "
@@ -43,6 +52,9 @@ def run(name: str, variant: Variant, *, once: bool, loopback: bool = False, cons
         stack.callback(stage.pair.stop)
         stage.pair.start()
         out.print(f"[bold]pair[/] core1 and edge1 run ({time.monotonic() - begin:.1f} s)")
+        for node in NODES:
+            (found,) = stage.pair.status(node, "relay")
+            out.print(f"[bold]media[/] {node}: {found['engine']} ({found['reason']})")
         session = stage.session()
         stack.callback(session.close)
         _ready(stage, session, out)

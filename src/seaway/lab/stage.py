@@ -17,6 +17,7 @@ from seaway.lab.network import Network, locked, remove
 from seaway.lab.pair import Pair
 from seaway.lab.plan import Variant
 from seaway.lab.session import Session, Site
+from seaway.runtime.config import EngineName
 
 __all__ = ["Stage"]
 
@@ -34,8 +35,16 @@ class Stage:
 
     @classmethod
     @contextlib.contextmanager
-    def in_namespaces(cls, name: str, variant: Variant, deployment: str | None = None) -> Iterator[Stage]:
-        """A real lab with rules loaded and names served; the nodes are not started yet. Raises LabError."""
+    def in_namespaces(
+        cls,
+        name: str,
+        variant: Variant,
+        deployment: str | None = None,
+        engine: EngineName = "auto",
+        turn: tuple[str, ...] = (),
+    ) -> Iterator[Stage]:
+        """A real lab with rules loaded and names served; the nodes are not started yet. `turn`: more lines for the
+        edge's [turn] table. Raises LabError."""
         text = deployment or deployment_text(variant)
         resolution = resolve(parse_deployment(text, "lab deployment"))
         with locked(name):
@@ -45,7 +54,7 @@ class Stage:
                 start_dns(network)
                 load_rules(network, resolution)
                 plan = network.plan
-                pair = Pair(machines, text, dns_check=(f"edge1.{DOMAIN}",))
+                pair = Pair(machines, text, dns_check=(f"edge1.{DOMAIN}",), engine=engine, turn=turn)
                 pair.prepare()
                 site = Site(
                     edge_proxy=f"edge1.{DOMAIN}:5061",

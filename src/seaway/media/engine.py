@@ -26,6 +26,8 @@ from seaway.media.protocol import (
     AddStreams,
     Close,
     Command,
+    Describe,
+    Described,
     Failed,
     Idle,
     Latched,
@@ -259,6 +261,11 @@ class Engine:
                 return self._table.stats(command)
             case List():
                 return self._table.list(command)
+            case Describe():
+                return Described(
+                    command.request, "python", "no fast path", len(self._table.sessions), self._fast.flows(),
+                    self._fast.refused, self._fast.last_refusal, self.unknown_source, 0, 0,
+                )  # fmt: skip
 
     def _set_remote(self, command: SetRemote, now: float) -> Failed | None:
         session = self._table.sessions.get(command.session)

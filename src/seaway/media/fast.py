@@ -33,6 +33,7 @@ class FastFlows:
         self._ended: dict[ComponentState, FlowCounters] = {}  # of flows that a live component had before
         self.refused = 0  # flows that the table did not take, or no row admits: their packets are relayed here
         self.last_refusal = ""
+        self._count = 0
 
     def moved(self, component: ComponentState) -> None:
         """A far side became known, changed, or was lost: both directions are looked at."""
@@ -58,6 +59,7 @@ class FastFlows:
             if component.flow is not None:
                 self._remove(table, component, wanted.key)
             return
+        self._count += component.flow is None
         component.flow = wanted
 
     def _wanted(self, component: ComponentState) -> Flow | None:
@@ -76,11 +78,16 @@ class FastFlows:
 
     def _remove(self, table: FlowTable, component: ComponentState, key: FlowKey) -> None:
         component.flow = None
+        self._count -= 1
         counters = table.remove(key)
         if counters is None:
             return
         before = self._ended.get(component)
         self._ended[component] = counters if before is None else _sum(before, counters)
+
+    def flows(self) -> int:
+        """How many the fast path has of ours."""
+        return self._count
 
     def heard(self, component: ComponentState) -> float | None:
         """When the fast path last passed a packet of this component; `None`: never."""

@@ -18,6 +18,8 @@ __all__ = [
     "Closed",
     "Command",
     "Component",
+    "Describe",
+    "Described",
     "DirectionStats",
     "Event",
     "Failed",
@@ -195,6 +197,30 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
+class Describe:
+    """What the relay runs on; see `Described`."""
+
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """`engine` carries established media ("python": none does), `reason` is one line why. `not_fast` counts flows that
+    it could not have or that no row admits, `last_not_fast` says why for the last one."""
+
+    request: int
+    engine: str
+    reason: str
+    sessions: int
+    flows: int
+    not_fast: int
+    last_not_fast: str
+    unknown_source: int  # packets at demultiplexing ports of no flow
+    unsent: int
+    oversize: int
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """A command could not be carried out. `reason` is one clear line; `what` a stable word (`ports-exhausted`)."""
 
@@ -221,6 +247,6 @@ class Idle:
     seconds: float
 
 
-Command = Open | AddStreams | SetRemote | Close | Stats | List
-Reply = Opened | Closed | StatsReply | Listed | Failed
+Command = Open | AddStreams | SetRemote | Close | Stats | List | Describe
+Reply = Opened | Closed | StatsReply | Listed | Described | Failed
 Event = Latched | Idle

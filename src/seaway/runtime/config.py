@@ -19,7 +19,7 @@ from seaway.catalog.problems import DeploymentError, Refused, did_you_mean
 from seaway.runtime.settings import Domain, Host, Password, Port, Seconds, Settings
 from seaway.runtime.turn_settings import Turn
 
-__all__ = ["ConfigError", "Neighbour", "NodeConfig", "Traversal", "load_node_config", "parse_node_config"]
+__all__ = ["ConfigError", "EngineName", "Neighbour", "NodeConfig", "Traversal", "load_node_config", "parse_node_config"]
 
 _HEX = {64: re.compile(r"[0-9a-f]{64}"), 32: re.compile(r"[0-9a-f]{32}")}
 _SECRETS = ("password", "ha1_sha256", "ha1_md5", "key_sha256", "key_md5", "secrets")
@@ -62,6 +62,17 @@ class Sip(Settings):
     domains: tuple[Domain, ...] = ()  # default: the deployment's domain
     realm: Annotated[str, Field(min_length=1, max_length=128)] | None = None  # default: the first domain
     media_idle: Seconds = 1800.0
+
+
+EngineName = Literal["auto", "xdp-native", "xdp-generic", "tc", "userspace", "python"]
+"""What carries established media; "auto": the first that this machine allows, "python": no fast path."""
+
+
+class Media(Settings):
+    engine: EngineName = "auto"
+    closed_rows: tuple[
+        Annotated[str, Field(max_length=16)], ...
+    ] = ()  # never on the fast path: the host's filter decides
 
 
 class Registrar(Settings):
@@ -136,6 +147,7 @@ class NodeConfig(Settings):
     tls: Tls | None = None
     dns: Dns = Dns()
     sip: Sip = Sip()
+    media: Media = Media()
     registrar: Registrar = Registrar()
     limits: Limits = Limits()
     users: Annotated[tuple[User, ...], Field(alias="user")] = ()

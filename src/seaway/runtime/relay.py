@@ -16,7 +16,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from socket import socket
 from typing import TYPE_CHECKING, Protocol
@@ -32,7 +32,7 @@ from seaway.media.fast import FastFlows
 from seaway.media.flows import FlowError, FlowTable, PortKind
 from seaway.media.legs import DemuxPair, PortKey
 from seaway.media.pool import PortPool
-from seaway.media.protocol import Address, Failed, List, Stats
+from seaway.media.protocol import Address, Describe, Described, Failed, List, Stats
 from seaway.observe import log
 from seaway.runtime.admission import Admission
 from seaway.runtime.ipc import LineConnection, serve
@@ -95,6 +95,7 @@ class Relay:
         table: FlowTable | None = None,
         fast: FastFlows | None = None,
         journal: Journal | None = None,
+        reason: str = "no fast path",
     ) -> None:
         self.unsent = 0  # datagrams the kernel did not take
         self.oversize = 0
@@ -102,6 +103,7 @@ class Relay:
         self._loop = asyncio.get_running_loop()
         self._table = table
         self._journal = journal
+        self._reason = reason  # why there is no table
         self._open: dict[PortKey, socket] = {}
         self._keys: dict[Address, PortKey] = {}
         self._adopted: dict[Address, int] = _sockets_of(table) if table is not None else {}
@@ -245,7 +247,7 @@ class Relay:
             connection.send(encode(Failed(0, None, "protocol-error", str(error))))
             connection.close("protocol error")
             return
-        if not isinstance(command, List | Stats):
+        if not isinstance(command, List | Stats | Describe):
             if self._owner is None:
                 self._owner = connection
                 self._log.info("relay.owner", pid=connection.peer_pid)
@@ -255,11 +257,19 @@ class Relay:
                 connection.send(encode(Failed(request, command.session, "not-owner", reason)))
                 return
         reply = self._engine.command(command, time.monotonic())
+        if isinstance(reply, Described):
+            reply = self._described(reply)
         if reply is not None:
             if isinstance(reply, Failed):
                 self._log.warning("relay.command_failed", what=reply.what, reason=reply.reason, session=reply.session)
             connection.send(encode(reply))
         self._flush()
+
+    def _described(self, reply: Described) -> Described:
+        if self._table is None:
+            return replace(reply, reason=self._reason, unsent=self.unsent, oversize=self.oversize)
+        engine, reason = self._table.engine, self._table.reason
+        return replace(reply, engine=engine, reason=reason, unsent=self.unsent, oversize=self.oversize)
 
     def lost(self, connection: LineConnection, reason: str) -> None:
         self._connections.pop(connection, None)
@@ -316,7 +326,10 @@ async def _serve(
     table = fast_path.table("relay") if fast_path is not None else None
     fast = FastFlows(table, Admission(resolution, node_name, closed_rows))
     sockets = Sockets(resolution, node_name)
-    relay = Relay(sockets, resolution.deployment.ports.media, demux, table=table, fast=fast, journal=journal)
+    reason = fast_path.reason if fast_path is not None else "no fast path"
+    relay = Relay(
+        sockets, resolution.deployment.ports.media, demux, table=table, fast=fast, journal=journal, reason=reason
+    )
     path = run_dir / SOCKET_NAME
     try:
         server = await serve(path, relay, max_line=MAX_COMMAND)

@@ -11,11 +11,12 @@ import json
 import os
 import time
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seaway.media.encoding import MAX_REPLY, ProtocolError, decode_message, encode
-from seaway.media.protocol import SessionInfo, Stats, StatsReply
+from seaway.media.protocol import Describe, Described, Event, Reply, SessionInfo, Stats, StatsReply
 from seaway.observe import log
 from seaway.observe.counters import Counters
 from seaway.runtime.control_protocol import CONTROL_SOCKET, SHOWS
@@ -109,6 +110,8 @@ class StatusServer:
             return self._resolver.snapshot()
         if show == "media":
             return [_session(each) for each in await self._media()]
+        if show == "relay":
+            return [await self._relay()]
         if show == "turn":
             return await ask_turn(self._run_dir, show)
         if show == "counters":
@@ -184,14 +187,24 @@ class StatusServer:
             return await ask_turn(self._run_dir, show)
         return []
 
+    async def _relay(self) -> dict[str, object]:
+        """Which engine carries media, and why. Raises `IpcError` when the relay does not answer."""
+        reply = await self._ask_relay(Describe(1))
+        if not isinstance(reply, Described):
+            raise IpcError(self._run_dir / SOCKET_NAME, "no answer to the question", "look at the log of the relay")
+        return {name: value for name, value in asdict(reply).items() if name != "request"}
+
     async def _media(self) -> tuple[SessionInfo, ...]:
         """Raises `IpcError` when the relay does not answer."""
+        reply = await self._ask_relay(Stats(1))
+        return reply.sessions if isinstance(reply, StatsReply) else ()
+
+    async def _ask_relay(self, question: Stats | Describe) -> Reply | Event:
         path = self._run_dir / SOCKET_NAME
         try:
-            reply = decode_message(await ask(path, encode(Stats(1)), max_line=MAX_REPLY, timeout=2.0))
+            return decode_message(await ask(path, encode(question), max_line=MAX_REPLY, timeout=2.0))
         except ProtocolError as error:
             raise IpcError(path, str(error), "look at the log of the relay") from None
-        return reply.sessions if isinstance(reply, StatsReply) else ()
 
 
 def _session(info: SessionInfo) -> dict[str, object]:

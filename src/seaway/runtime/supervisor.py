@@ -25,16 +25,19 @@ from typing import NoReturn
 from seaway.catalog.deployment import Deployment, DeploymentError
 from seaway.catalog.resolve import Resolution, resolve
 from seaway.identity.certificates import CertificateError
+from seaway.media.flows import FlowError
 from seaway.observe import log
 from seaway.runtime import relay, signalling
 from seaway.runtime.config import ConfigError, NodeConfig, load_node_config
+from seaway.runtime.fastpath.choose import FastPath, choose
 from seaway.runtime.ipc import IpcError
+from seaway.runtime.journal import Journal
 from seaway.runtime.privileges import RunAs, drop, look_up_user, make_run_dir, set_process_name, tie_to_parent
 from seaway.runtime.sockets import SocketError
 
 __all__ = ["READY_FILE", "START_ERRORS", "StartError", "run_node"]
 
-START_ERRORS = (DeploymentError, CertificateError, SocketError, IpcError, log.LogError)
+START_ERRORS = (DeploymentError, CertificateError, SocketError, IpcError, FlowError, log.LogError)
 READY_FILE = "ready"
 
 _READY_IN = 20.0  # seconds for a child to become ready
@@ -95,10 +98,21 @@ class _Supervisor:
         self._log = log.get(part="supervisor", node=config.node)
         self._pid = os.getpid()
         self._signals = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+        self._fast_path: FastPath | None = None
+        self._journal = Journal.create()
+        self._addresses = [str(nic.address.ip) for _, nic in deployment.node(config.node).nics]
 
         def relay_main(ready: Callable[[], None]) -> None:
             self._leave_root()
-            relay.run_relay(config.node, resolution, config.run_dir, ready=ready)
+            relay.run_relay(
+                config.node,
+                resolution,
+                config.run_dir,
+                path=self._fast_path,
+                journal=self._journal,
+                closed_rows=frozenset(config.media.closed_rows),
+                ready=ready,
+            )
 
         def signal_main(ready: Callable[[], None]) -> None:
             prepared = signalling.prepare(config, deployment, resolution, secret)
@@ -114,6 +128,10 @@ class _Supervisor:
         # Signals are taken one by one with sigtimedwait; no handler, so no code runs in between.
         self._old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, self._signals)
         try:
+            self._fast_path = choose(
+                self._config.media.engine, self._addresses, self._config.run_dir, self._user.uid if self._user else None
+            )
+            self._log.info("fastpath.ready", engine=self._fast_path.engine, reason=self._fast_path.reason)
             for child in self._children:
                 self._start(child)
                 failure = self._await_ready(child)
@@ -124,6 +142,8 @@ class _Supervisor:
         finally:
             ready_file.unlink(missing_ok=True)
             self._stop()
+            if self._fast_path is not None:
+                self._fast_path.close()
             signal.pthread_sigmask(signal.SIG_SETMASK, self._old_mask)
 
     # -- starting

@@ -1,30 +1,28 @@
 """Which fast path a node has: chosen once by the supervisor, inherited by the processes that use it.
 
-`auto` takes the first that this machine allows: XDP or TC in the kernel when we are root, then the worker process, which
-needs no privilege. With none of them Python relays, and `seaway status relay` says why.
+`auto` takes the first that this machine allows: XDP or TC in the kernel when we are root, then the worker process,
+which needs no privilege. With none of them Python relays, and `seaway status relay` says why.
 """
 
 from __future__ import annotations
 
 import os
 import subprocess
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from seaway.media.flows import FlowError, FlowTable
+from seaway.runtime.config import EngineName
 from seaway.runtime.fastpath import kernel, worker
+from seaway.runtime.fastpath.confined import load_confined
+from seaway.runtime.fastpath.kernel_table import KernelTable
 
-__all__ = ["ENGINES", "OWNERS", "EngineName", "FastPath", "choose"]
+__all__ = ["OWNERS", "FastPath", "choose"]
 
-EngineName = Literal["auto", "xdp-native", "xdp-generic", "tc", "userspace", "python"]
-ENGINES: tuple[EngineName, ...] = ("auto", "xdp-native", "xdp-generic", "tc", "userspace", "python")
 OWNERS = {"relay": 1, "turn": 2}
 """Whose flows a table shows; a number of its own for each process that adds some."""
 
 _WORKER_SOCKET = "fastpath.sock"
-_WORKER_READY_IN = 5.0  # seconds
 
 
 class FastPath:
@@ -48,9 +46,9 @@ class FastPath:
     def table(self, owner: str) -> FlowTable | None:
         """For the process `owner`, called in that process; `None` when Python relays. Raises `FlowError`."""
         if self._loaded is not None:
-            return kernel.KernelTable(self._loaded, OWNERS[owner])
+            return KernelTable(self._loaded, OWNERS[owner])
         if self._socket is not None:
-            return worker.WorkerTable(self._socket, OWNERS[owner])
+            return worker.WorkerTable(self._socket, OWNERS[owner], self.reason)
         return None
 
     def close(self) -> None:
@@ -96,18 +94,10 @@ def _kernel(wanted: str, addresses: Sequence[str]) -> FastPath:
     interfaces = kernel.interfaces_of(addresses)
     if not interfaces:
         raise FlowError(f"no interface here has {', '.join(addresses)}")
-    loaded = kernel.load_confined(interfaces, wanted)
+    loaded = load_confined(interfaces, wanted)
     return FastPath(loaded.engine, loaded.reason, loaded=loaded)
 
 
 def _worker(run_dir: Path, uid: int | None, reason: str) -> FastPath:
     path = run_dir / _WORKER_SOCKET
-    path.unlink(missing_ok=True)
-    process = worker.start_worker(path, uid)
-    limit = time.monotonic() + _WORKER_READY_IN
-    while not path.exists():
-        if process.poll() is not None or time.monotonic() > limit:
-            process.kill()
-            raise FlowError(f"the worker process did not start (exit status {process.wait()}); look at its log")
-        time.sleep(0.01)
-    return FastPath("userspace", reason, process=process, socket=path)
+    return FastPath("userspace", reason, process=worker.start_worker(path, uid), socket=path)
