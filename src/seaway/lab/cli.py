@@ -10,11 +10,13 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from rich.console import Console
 
 from seaway.lab.errors import LabError
 from seaway.lab.plan import VARIANTS
+from seaway.runtime.config import EngineName
 
 __all__ = ["main"]
 
@@ -22,6 +24,7 @@ __all__ = ["main"]
 _TOOLS = {
     "ip": "iproute2", "bridge": "iproute2", "nft": "nftables", "nsenter": "util-linux", "named": "bind9",
     "dig": "dnsutils", "conntrack": "conntrack", "tcpdump": "tcpdump", "nmap": "nmap", "baresip": "baresip-core",
+    "turnutils_uclient": "coturn",
 }  # fmt: skip
 
 
@@ -48,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         return made
 
     variant = {"choices": VARIANTS, "default": "dual", "help": "how the edge is connected (default: dual)"}
+    engine = {"choices": get_args(EngineName), "default": "auto", "help": "what carries media (default: auto)"}
     command("up", _up, "make the hosts and load the rules").add_argument("--variant", **variant)  # type: ignore[arg-type]
     command("down", _down, "remove everything")
     command("status", _status, "hosts, programs, counters")
@@ -58,11 +62,13 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--once", action="store_true", help="end after the calls")
     run.add_argument("--loopback", action="store_true", help="no hosts and no firewalls, also as root")
     run.add_argument("--variant", **variant)  # type: ignore[arg-type]
+    run.add_argument("--engine", **engine)  # type: ignore[arg-type]
     prove = command("prove", _prove, "the proof: every row is needed, and nothing else passes")
     prove.add_argument("--json", metavar="FILE", help="write the findings; - for standard output")
     prove.add_argument("--picture", metavar="FILE", help="draw the calls as SVG")
     prove.add_argument("--only", metavar="ROW", action="append", default=[], help="remove only these rows")
     prove.add_argument("--variant", **variant)  # type: ignore[arg-type]
+    prove.add_argument("--engine", **engine)  # type: ignore[arg-type]
     return parser
 
 
@@ -145,7 +151,7 @@ def _run(options: argparse.Namespace) -> int:
         _need()
     else:
         _need("baresip", root=False)
-    run(options.name, options.variant, once=options.once, loopback=options.loopback)
+    run(options.name, options.variant, once=options.once, loopback=options.loopback, engine=options.engine)
     return 0
 
 
@@ -159,6 +165,7 @@ def _prove(options: argparse.Namespace) -> int:
         options.variant,
         lambda text: out.print(text, highlight=False, markup=False),
         frozenset(options.only),
+        options.engine,
     )
     text = json.dumps(proof.as_json(), indent=2) + "\n"
     if options.json == "-":

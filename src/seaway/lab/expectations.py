@@ -23,6 +23,10 @@ class Feature(StrEnum):
     AUDIO_OUT = "audio from inside to outside"
     RTCP_IN = "RTCP from outside to inside"
     RTCP_OUT = "RTCP from inside to outside"
+    TURN = "TURN from outside"
+    TURN_CORE = "TURN from the core"
+    RELAY_OUT = "relayed datagrams to the far side"
+    RELAY_IN = "relayed datagrams from the far side"
 
 
 _F = Feature
@@ -36,6 +40,9 @@ IMPLIED: dict[Feature, frozenset[Feature]] = {
     _F.REGISTRATION_IN: _CALLS,
     # Media is measured in the call from outside to inside.
     _F.CALL_IN: _AUDIO | _RTCP,
+    # The far side echoes what came to it through the relay.
+    _F.TURN: frozenset({_F.RELAY_OUT, _F.RELAY_IN}),
+    _F.RELAY_OUT: frozenset({_F.RELAY_IN}),
 }
 
 EXPECTED: dict[str, frozenset[Feature]] = {
@@ -51,6 +58,10 @@ EXPECTED: dict[str, frozenset[Feature]] = {
     "T11-11": _AUDIO,
     "T11-12": _RTCP,
     "T11-13": frozenset({_F.AUDIO_OUT, _F.RTCP_OUT}),
+    "T11-14": frozenset({_F.TURN}),
+    "T11-15": frozenset({_F.TURN_CORE}),
+    "T11-16": frozenset({_F.RELAY_OUT}),
+    "T11-17": frozenset({_F.RELAY_IN}),
     "Y01-01": frozenset({_F.REGISTRATION_IN}),
     "Y01-04": frozenset({_F.AUDIO_IN}),
     "Y01-05": frozenset({_F.RTCP_IN}),

@@ -11,6 +11,7 @@ from seaway.lab.errors import LabError
 from seaway.lab.expectations import Feature
 from seaway.lab.network import Network
 from seaway.lab.pair import Pair
+from seaway.lab.relaying import RelayTrial
 from seaway.lab.session import CallReport, Session
 
 __all__ = ["Measured", "expire_idle_udp", "measure", "names_ok"]
@@ -56,11 +57,40 @@ def measure(
     *,
     talk: float = 1.2,
     rtcp: bool = False,
+    turn: bool = False,
 ) -> Measured:
     """Everything that can be measured. What is expected to fail gets less patience, so that a failure is quick; what
-    is expected to work gets enough for a busy machine. RTCP takes six seconds of call and is tried on request."""
+    is expected to work gets enough for a busy machine. RTCP takes six seconds of call and is tried on request; `turn`
+    is an exchange over TURN beside the calls."""
     result = Measured()
+    with contextlib.ExitStack() as open_things:
+        trial = RelayTrial(network) if turn else None
+        if trial is not None:
+            open_things.callback(trial.close)
+            trial.start()
+        _calls(result, network, session, expected, talk, rtcp)
+        if trial is not None:
+            _relaying(result, trial, expected)
+    return result
 
+
+def _relaying(result: Measured, trial: RelayTrial, expected: frozenset[Feature]) -> None:
+    """The TURN exchange that ran beside the calls."""
+    trial.wait(3.0 if expected & {_F.TURN, _F.TURN_CORE, _F.RELAY_OUT, _F.RELAY_IN} else 8.0)
+    result.note(_F.TURN_CORE, trial.core.allocated)
+    if result.note(_F.TURN, trial.client.allocated):
+        result.note(_F.RELAY_OUT, trial.peer_heard)
+        result.note(_F.RELAY_IN, trial.client.complete)
+
+
+def _calls(
+    result: Measured,
+    network: Network,
+    session: Session,
+    expected: frozenset[Feature],
+    talk: float,
+    rtcp: bool,
+) -> None:
     def patience(feature: Feature) -> float:
         return 1.5 if feature in expected else 8.0
 
@@ -90,4 +120,3 @@ def measure(
     second.directions.clear()  # too short to judge its sound; the first call did that
     result.calls.append(second)
     result.note(_F.CALL_OUT, second.established and second.ended)
-    return result

@@ -21,6 +21,7 @@ from seaway.identity.digest import ha1
 from seaway.lab.accounts import TURN_PASSWORD, TURN_USER, USERS
 from seaway.lab.errors import LabError
 from seaway.lab.machines import Machines, end_all
+from seaway.runtime.config import EngineName
 
 __all__ = ["LAB_PEERS", "NODES", "Pair", "seaway_command"]
 
@@ -47,7 +48,8 @@ class Pair:
     dns_check: tuple[str, ...] = ()
     traversal_host: str | None = None
     keep_alive: float = 5.0  # seconds; shorter than the default so that a lost link shows quickly
-    tcp_relays: bool = False  # RFC 6062 at the edge
+    turn: tuple[str, ...] = ()  # more lines for the [turn] table of the edge
+    engine: EngineName = "auto"  # what carries media
     extra: str = ""  # more TOML for both node files (tables)
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
@@ -81,6 +83,13 @@ class Pair:
                 for path in (key, run, config):
                     os.chown(path, owner.pw_uid, owner.pw_gid)
 
+    def close_rows(self, rows: frozenset[str]) -> None:
+        """From the next start on these rows have no fast path: their packets meet the hosts' own filters."""
+        for node in NODES:
+            config = self.config(node)
+            lines = config.read_text().split("\n")
+            config.write_text("\n".join(_closed(rows) if each.startswith("closed_rows") else each for each in lines))
+
     def _text(self, node: str, deployment: Deployment, password: str) -> str:
         core = node == "core1"
         far = deployment.node("edge1" if core else "core1").fqdn
@@ -99,6 +108,9 @@ class Pair:
             f"check = {json.dumps(self.dns_check)}",
             "interval = 2.0",
             "timeout = 1.0",
+            "[media]",
+            f'engine = "{self.engine}"',
+            _closed(frozenset()),
             "[[traversal]]",
             'name = "pair"',
             'user = "core1"',
@@ -126,7 +138,7 @@ class Pair:
         return [
             "[turn]",
             f"allow_peers = {json.dumps(LAB_PEERS)}",
-            f"tcp_relays = {json.dumps(self.tcp_relays)}",
+            *self.turn,
             "[[turn.user]]",
             f'name = "{TURN_USER}"',
             f'password = "{TURN_PASSWORD}"',
@@ -208,6 +220,10 @@ class Pair:
     def crash_report(self) -> str:
         """Last log lines of both nodes, for a failure message."""
         return "; ".join(f"{node}: {self.last_line(node)}" for node in NODES)
+
+
+def _closed(rows: frozenset[str]) -> str:
+    return f"closed_rows = {json.dumps(sorted(rows))}"
 
 
 def missing_programs(names: tuple[str, ...]) -> list[str]:

@@ -26,6 +26,7 @@ from seaway.lab.scan import Scan, scan_tcp, udp_ports, udp_volley
 from seaway.lab.session import Session
 from seaway.lab.stage import Stage
 from seaway.lab.witness import Seen, Witness
+from seaway.runtime.config import EngineName
 
 __all__ = ["Proof", "prove"]
 
@@ -74,11 +75,17 @@ class Proof:
         }
 
 
-def prove(name: str, variant: Variant, say: Say, only: frozenset[str] = frozenset()) -> Proof:
+def prove(
+    name: str,
+    variant: Variant,
+    say: Say,
+    only: frozenset[str] = frozenset(),
+    engine: EngineName = "auto",
+) -> Proof:
     """Run the whole proof in a lab of its own. `only` limits step 4 to some rows. Raises LabError."""
     begin = time.monotonic()
     proof = Proof(variant)
-    with Stage.in_namespaces(name, variant) as stage:
+    with Stage.in_namespaces(name, variant, engine=engine) as stage:
         _calls(stage, proof, say)
         _openings(stage, proof, say)
         _scans(stage, proof, say)
@@ -94,6 +101,10 @@ def _network(stage: Stage) -> Network:
     if stage.network is None:
         raise LabError("the proof needs the firewalls of a real lab", remedy="run it as root")
     return stage.network
+
+
+def _has_turn(stage: Stage) -> bool:
+    return stage.resolution.deployment.service("turn")
 
 
 @contextlib.contextmanager
@@ -125,7 +136,7 @@ def _calls(stage: Stage, proof: Proof, say: Say) -> None:
     load_rules(network, resolution)
     with _witnessed(network, "calls") as witness:
         with _running(stage) as session:
-            result = measure(network, session, rtcp=True)
+            result = measure(network, session, rtcp=True, turn=_has_turn(stage))
         time.sleep(0.2)  # the last segments of closing connections
         counters = read_counters(network)
     seen = witness.seen(resolution)
@@ -206,7 +217,7 @@ def _scans(stage: Stage, proof: Proof, say: Say) -> None:
             proof.scans += scan_tcp(network, resolution, (("edge1", core, "core1", "dmz"),))
             udp_volley(network, "edge1", core, ports)
     for scan in proof.scans:
-        say(f"  {scan.source} > {scan.target}: open {list(scan.found)}, rows allow {list(scan.allowed)}")
+        say(f"  {scan.source} > {scan.target}: open {list(scan.found)}, rows allow {_ranges(scan.allowed)}")
         if not scan.good:
             extra = sorted(set(scan.found) - set(scan.allowed))
             proof.problems.append(f"scan from {scan.source}: {scan.target} answers on TCP {extra}, which no row allows")
@@ -214,6 +225,17 @@ def _scans(stage: Stage, proof: Proof, say: Say) -> None:
             proof.problems.append("the scan found nothing at all open at the edge, so it proves nothing")
     for at, found in witness.seen(resolution).items():
         proof.unexplained += [f"{at}, scan: {each}" for each in found.unexplained]
+
+
+def _ranges(ports: tuple[int, ...]) -> str:
+    """ "5061, 24000-29999" of sorted ports."""
+    found: list[tuple[int, int]] = []
+    for port in ports:
+        if found and found[-1][1] == port - 1:
+            found[-1] = (found[-1][0], port)
+        else:
+            found.append((port, port))
+    return ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in found)
 
 
 def _without(stage: Stage, proof: Proof, row: str, say: Say) -> None:
@@ -225,10 +247,11 @@ def _without(stage: Stage, proof: Proof, row: str, say: Say) -> None:
         proof.problems.append(f"row {row} carried packets, but the proof has no expectation for it")
         return
     load_rules(network, stage.resolution, frozenset({row}))
+    stage.pair.close_rows(frozenset({row}))
     forget_state(network)
     media = any(each.value.startswith("RTCP") for each in expected)
     with _running(stage, expected) as session:
-        result = measure(network, session, expected, rtcp=media)
+        result = measure(network, session, expected, rtcp=media, turn=_has_turn(stage))
     passed = read_counters(network)
     found = roots(frozenset(result.broken))
     proof.removed[row] = f"broke: {', '.join(sorted(found))}" if found else "broke: nothing"
