@@ -7,20 +7,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 
-from seaway.catalog.ports import PortRange, PortSet
+from seaway.catalog.ports import MAX_PORT, PortRange, PortSet
 from seaway.core.turn.io import Family
 
 __all__ = ["Network", "TurnConfig", "UserKeys", "user_keys"]
 
 Network = IPv4Network | IPv6Network
 
+_HIGH_PORTS = PortSet((PortRange(1024, MAX_PORT),))
 MAX_REALM = 28
-"""Octets. A challenge with such a realm still is within three times the request that browsers start with (28 octets)."""
+"""Octets. A challenge with such a realm is within three times the request that browsers start with (28 octets)."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class UserKeys:
-    """What is stored of a password, per algorithm (RFC 8489 §18.5.1); `None`: that algorithm is refused for the user."""
+    """What is stored of a password, per algorithm (RFC 8489 §18.5); `None`: that algorithm is refused for the user."""
 
     md5: bytes | None = None
     sha256: bytes | None = None
@@ -40,6 +41,7 @@ class TurnConfig:
     """Hosts are IP literals. Times in seconds."""
 
     realm: str
+    relay_ports: PortRange
     nonce_secret: bytes
     """At least 16 octets; the same in all workers and after a restart, so that nonces stay good."""
     users: Mapping[str, UserKeys] = field(default_factory=dict)
@@ -55,7 +57,6 @@ class TurnConfig:
 
     families: frozenset[Family] = frozenset((4,))
     """For which relay ports can be opened."""
-    relay_ports: PortRange = PortRange(24000, 29999)
     public: Mapping[str, str] = field(default_factory=dict)
     """Relay NIC host -> host as the far side sees it, for NICs behind a static address translation."""
     own: tuple[str, ...] = ()
@@ -77,7 +78,7 @@ class TurnConfig:
 
     tcp_relay: bool = False
     """RFC 6062. Off by default (R3)."""
-    tcp_peer_ports: PortSet = PortSet((PortRange(1024, 65535),))
+    tcp_peer_ports: PortSet = _HIGH_PORTS
 
     def __post_init__(self) -> None:
         if not 0 < len(self.realm.encode()) <= MAX_REALM:

@@ -74,14 +74,17 @@ class SendToPeer(NamedTuple):
 
 
 class ChannelFlowAdded(NamedTuple):
-    """A channel of a UDP client over a UDP relay is bound and its permission is in force: packets of both directions may
-    take a fast path from now on. `peer` is the address on the wire. `own`: the peer is a relay port of this server."""
+    """A channel of a UDP client over a UDP relay is bound and its permission is in force: packets of both directions
+    may take a fast path from now on. `own`: the peer is a relay port of this server, for which packets never leave the
+    node and the core looks at each one: no fast path."""
 
     client: ClientKey
     channel: int
     relay: RelayKey
     relay_address: Address
+    """The local one, as in `relay`."""
     peer: Address
+    """As packets carry it."""
     own: bool
 
 
