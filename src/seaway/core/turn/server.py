@@ -67,7 +67,7 @@ class TurnServer:
         if self._timers.due(now):
             self._timers.run(now)
         try:
-            if data and data[0] & 0xF0 == 0x40:
+            if data and data[0] & 0xC0 == 0x40:
                 self._relaying.channel_data(data, client, now)
                 return
             message = view(data)

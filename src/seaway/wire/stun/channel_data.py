@@ -13,8 +13,9 @@ __all__ = [
 ]  # fmt: skip
 
 MIN_CHANNEL = 0x4000
-MAX_CHANNEL = 0x4FFF
-"""RFC 8656 §12: 0x5000 to 0xFFFF are reserved, for RFC 7983 needs their first octets."""
+MAX_CHANNEL = 0x7FFF
+"""Clients of RFC 5766 §11 still use numbers above 0x4FFF. RFC 8656 §12 reserves those because RFC 7983 needs their first
+octets for DTLS and RTP, which never come to a TURN server's own port; so they are accepted."""
 
 _HEAD = Struct("!HH")
 

@@ -55,7 +55,7 @@ class Framer:
             if length & 3 or cookie != _COOKIE[: len(cookie)]:
                 raise StunError("no STUN message", position, "RFC 8489 §5")
             size = 20 + length
-        elif first & 0xF0 == 0x40:
+        elif first & 0xC0 == 0x40:
             size = 4 + length + (-length & 3)
         else:
             raise StunError("neither STUN nor ChannelData", position, "RFC 8656 §12")
