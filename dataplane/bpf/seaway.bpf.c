@@ -72,6 +72,44 @@ static INLINE int write_xdp(void *ctx, const struct flow *flow, const struct pac
 	return 1;
 }
 
+/* Move `count` octets by 4 to the front or to the back. */
+static INLINE int move(void *ctx, u32 from, u32 to, u32 count, const int back)
+{
+	u64 chunk[CHUNK / 8] = {};
+#pragma clang loop unroll(disable)
+	for (u32 done = 0; done < LONGEST; done += CHUNK) {
+		u32 size = count - done;
+		OPAQUE(size);
+		if ((s32)size <= 0)
+			break;
+		u32 at = done;
+		if (size > CHUNK)
+			size = CHUNK;
+		if (back)
+			at = count - done - size;
+		if (skb_load_bytes(ctx, from + at, chunk, size) || skb_store_bytes(ctx, to + at, chunk, size, 0))
+			return 0;
+	}
+	return 1;
+}
+
+/* Room for another prefix. An unfinished checksum is marked in the packet's metadata by where the UDP header is, so that
+ * the payload has to move and not the headers. */
+static INLINE int make_room(void *ctx, const struct packet *packet, const struct rewrite *rewrite, const int v6)
+{
+	const u32 payload = ETHERNET + L3_LENGTH(v6) + UDP;
+	if (!unfinished(packet, v6))
+		return skb_adjust_room(ctx, -rewrite->shift, ROOM_MAC, 0) ? up(NO_ROOM) : 1;
+	if (packet->size > LONGEST)
+		return up(CHECKSUM);
+	if (rewrite->shift > 0)
+		return move(ctx, payload + PREFIX, payload, rewrite->size, 0) &&
+			!skb_change_tail(ctx, payload + rewrite->size, 0) ? 1 : -1;
+	if (skb_change_tail(ctx, payload + rewrite->size, 0))
+		return up(NO_ROOM);
+	return move(ctx, payload, payload + PREFIX, packet->size, 1) ? 1 : -1;
+}
+
 static INLINE int write_tc(void *ctx, const struct flow *flow, const struct packet *packet, const struct rewrite *rewrite,
 			   const int v6)
 {
@@ -79,13 +117,9 @@ static INLINE int write_tc(void *ctx, const struct flow *flow, const struct pack
 	void *headers = (void *)buffer + 2; /* the IP header is aligned then, as the stack must be */
 	const u32 room = ETHERNET + L3_LENGTH(v6) + UDP;
 	const u32 field = room - 2;
-	if (rewrite->shift) {
-		/* The mark of an unfinished checksum does not move with the header. */
-		if (unfinished(packet, v6))
-			return up(CHECKSUM);
-		if (skb_adjust_room(ctx, -rewrite->shift, ROOM_MAC, 0))
-			return up(NO_ROOM);
-	}
+	int roomy = rewrite->shift ? make_room(ctx, packet, rewrite, v6) : 1;
+	if (roomy != 1)
+		return roomy;
 	long failed;
 	if (flow->add) {
 		write_headers(headers, flow, v6, 1, packet->tos, rewrite->size, packet->check, rewrite->prefix);

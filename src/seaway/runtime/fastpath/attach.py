@@ -20,7 +20,7 @@ from seaway.runtime.fastpath import bpf_syscall as bpf
 from seaway.runtime.fastpath import elf
 from seaway.runtime.fastpath.interfaces import is_hardware, number_of, sent_by
 
-__all__ = ["MODES", "attach", "create_maps"]
+__all__ = ["MODES", "attach", "close_all", "create_maps", "read_object"]
 
 MODES = ("auto", "xdp-native", "xdp-generic", "tc")
 _AUTO = ("xdp-native", "tc", "xdp-generic")

@@ -107,6 +107,13 @@ class KernelTable:
                     found.append(decode_key(key, prefixed=prefixed))
         return found
 
+    def adopted(self) -> list[tuple[Address, PortKind, int]]:
+        """None: the kernel's flows need no sockets, and sockets died with the process that had them."""
+        return []
+
+    def adopted(self) -> list[tuple[Address, PortKind, int]]:
+        return []
+
     def fileno(self) -> int:
         return -1
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from seaway.media.flows import FlowError
 from seaway.runtime.fastpath import bpf_syscall as bpf
 from seaway.runtime.fastpath.attach import attach, close_all, create_maps, read_object
+from seaway.runtime.fastpath.bpffs import pin_name
 
 __all__ = ["KernelFastPath", "load"]
 
@@ -31,7 +32,7 @@ class KernelFastPath:
         """Keep all of it in `directory`, on a bpffs, beyond the life of every process. Raises `FlowError`."""
         try:
             for name, descriptor in self.fds.items():
-                bpf.pin(descriptor, str(directory / name))
+                bpf.pin(descriptor, str(directory / pin_name(name)))
         except OSError as problem:
             raise FlowError(f"kernel fast path: {problem.strerror}; is {directory} on a bpffs?") from None
 
