@@ -161,9 +161,22 @@ static void send_batch(uint32_t first, uint32_t end)
     }
 }
 
+/* The common case, one packet without a prefix: no message header for the kernel to copy. */
+static bool send_single(void)
+{
+    const struct run *run = &runs[0];
+    if (run_count != 1 || vector_count != 1)
+        return false;
+    bool connected = run->flow->out_sibling != NONE;
+    return sendto(run->fd, vectors[0].iov_base, vectors[0].iov_len, MSG_DONTWAIT | MSG_NOSIGNAL,
+                  connected ? NULL : &run->flow->out_to.any, connected ? 0 : run->flow->out_length) >= 0;
+}
+
 void outgoing_flush(void)
 {
     uint32_t first = 0;
+    if (send_single())
+        run_count = 0;
     for (uint32_t i = 0; i < run_count; i++)
         compose(i);
     for (uint32_t i = 1; i <= run_count; i++) {

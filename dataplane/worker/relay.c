@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <netinet/udp.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <time.h>
 
 #include "control.h"
 #include "outgoing.h"
+#include "sockets.h"
 #include "table.h"
 
 #ifndef UDP_GRO
@@ -128,11 +130,12 @@ static void handle(uint32_t port, int i, double at)
     } while (size > 0);
 }
 
-static void read_from(int fd, uint32_t port)
+/* One batch. Readiness is told once (EPOLLET), so false: there may be more, and it has to be told again. */
+static bool read_batch(int fd, uint32_t port)
 {
     int count = recvmmsg(fd, messages, BATCH, MSG_DONTWAIT, NULL);
-    if (count <= 0)
-        return; /* an ICMP error of an earlier packet, or nothing after all */
+    if (count < 0)
+        return errno == EAGAIN; /* else an ICMP error of an earlier packet, which is gone now */
     double at = now();
     totals.reads++;
     for (int i = 0; i < count; i++)
@@ -140,16 +143,19 @@ static void read_from(int fd, uint32_t port)
     outgoing_flush();
     for (int i = 0; i < count; i++)
         prepare(i);
+    return count < BATCH;
 }
 
 void relay_port(uint32_t index)
 {
-    if (ports[index].fd >= 0)
-        read_from(ports[index].fd, index);
+    int fd = ports[index].fd;
+    if (fd >= 0 && !read_batch(fd, index))
+        watch_change(fd, WATCH_PORT, index, EPOLLIN | EPOLLET);
 }
 
 void relay_sibling(uint32_t index)
 {
-    if (siblings[index].fd >= 0)
-        read_from(siblings[index].fd, siblings[index].port);
+    int fd = siblings[index].fd;
+    if (fd >= 0 && !read_batch(fd, siblings[index].port))
+        watch_change(fd, WATCH_SIBLING, index, EPOLLIN | EPOLLET);
 }

@@ -79,7 +79,7 @@ bool socket_serve(int fd, uint8_t family, uint32_t index)
     if (family == 6)
         set_option(fd, IPPROTO_IPV6, IPV6_RECVERR, 0);
     set_option(fd, IPPROTO_UDP, UDP_GRO, 1);
-    return watch_add(fd, WATCH_PORT, index, EPOLLIN);
+    return watch_add(fd, WATCH_PORT, index, EPOLLIN | EPOLLET);
 }
 
 /* The marks and sizes that the port's owner gave its socket. */
@@ -117,7 +117,7 @@ int socket_connect_beside(int fd, const struct address *local, const struct addr
     bool done = set_option(made, SOL_SOCKET, SO_REUSEADDR, 1) && set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
                 bind(made, &near.any, near_length) == 0;
     set_option(fd, SOL_SOCKET, SO_REUSEADDR, 0);
-    if (!done || connect(made, &far.any, far_length) != 0 || !watch_add(made, WATCH_SIBLING, index, EPOLLIN)) {
+    if (!done || connect(made, &far.any, far_length) != 0 || !watch_add(made, WATCH_SIBLING, index, EPOLLIN | EPOLLET)) {
         close(made);
         return -1;
     }
