@@ -27,7 +27,7 @@ from seaway.catalog.resolve import Resolution, resolve
 from seaway.identity.certificates import CertificateError
 from seaway.media.flows import FlowError
 from seaway.observe import log
-from seaway.runtime import relay, signalling
+from seaway.runtime import relay, signalling, turn
 from seaway.runtime.config import ConfigError, NodeConfig, load_node_config
 from seaway.runtime.fastpath.choose import FastPath, choose
 from seaway.runtime.ipc import IpcError
@@ -119,8 +119,15 @@ class _Supervisor:
             self._leave_root()
             signalling.run_signal(prepared, ready=ready)
 
+        def turn_main(ready: Callable[[], None]) -> None:
+            prepared = turn.prepare_turn(config, deployment, resolution, secret)
+            self._leave_root()
+            turn.run_turn(prepared, config.run_dir, ready=ready)
+
         # The relay first: `signal` looks for it at once.
         self._children = [_Child("relay", relay_main), _Child("signal", signal_main)]
+        if turn.has_turn(config, deployment, resolution):
+            self._children.append(_Child("turn", turn_main))
 
     def run(self) -> int:
         ready_file = self._config.run_dir / READY_FILE

@@ -14,7 +14,7 @@ __all__ = [
 
 MIN_CHANNEL = 0x4000
 MAX_CHANNEL = 0x7FFF
-"""Clients of RFC 5766 §11 still use numbers above 0x4FFF. RFC 8656 §12 reserves those because RFC 7983 needs their first
+"""Clients of RFC 5766 §11 use numbers above 0x4FFF. RFC 8656 §12 reserves those because RFC 7983 needs their first
 octets for DTLS and RTP, which never come to a TURN server's own port; so they are accepted."""
 
 _HEAD = Struct("!HH")
