@@ -12,6 +12,8 @@ from seaway.observe.counters import Counters
 
 __all__ = ["TurnFlows"]
 
+_LAST_CHANNEL = 0x4FFF  # RFC 8656 §12; numbers of older clients that are above have no fast path
+
 _Channel = ChannelFlowAdded | ChannelFlowRemoved
 
 
@@ -34,8 +36,10 @@ class TurnFlows:
         return "python" if self._table is None else self._table.engine
 
     def add(self, channel: ChannelFlowAdded) -> None:
-        if self._table is None or channel.own or ":" in channel.client.local[0] + channel.relay.local[0]:
-            return  # from one relay of ours to another no packet leaves; the core does it
+        if self._table is None or channel.own or channel.channel > _LAST_CHANNEL:
+            return  # from one relay of ours to another no packet leaves
+        if (":" in channel.client.local[0]) != (":" in channel.relay.local[0]):
+            return
         for flow in _flows(channel):
             try:
                 self._table.add(flow)
@@ -46,13 +50,19 @@ class TurnFlows:
                 return
             self._active.add(flow.key)
 
-    def remove(self, channel: _Channel) -> None:
+    def remove(self, channel: _Channel) -> tuple[FlowCounters, FlowCounters] | None:
+        """What passed from the client and to it; `None` when this channel had no flows."""
         if self._table is None:
-            return
+            return None
+        counted = []
         for flow in _flows(channel):
             if flow.key in self._active:
                 self._active.discard(flow.key)
-                self._table.remove(flow.key)
+                counted.append(self._table.remove(flow.key) or FlowCounters())
+        return (counted[0], counted[1]) if len(counted) == 2 else None
+
+    def has(self, channel: _Channel) -> bool:
+        return _flows(channel)[0].key in self._active
 
     def read(self, channel: _Channel) -> tuple[FlowCounters, FlowCounters] | None:
         """What passed from the client and to it; `None` when this channel has no flows."""

@@ -1,7 +1,7 @@
 """The `turn` process of an edge: real sockets around the TURN core, on UDP, TCP and TLS.
 
-Channels go to a fast path when there is one (`turn_flows.py`); what it does not take is relayed here. Streams are
-in `turn_streams.py`, who accepts them in `turn_accept.py`, relays in `turn_ports.py`, those over TCP in `turn_peers.py`.
+Channels go to a fast path when there is one (`turn_flows.py`); what it does not take is relayed here. Streams are in
+`turn_streams.py`, who accepts them in `turn_accept.py`, relays in `turn_ports.py` and, over TCP, `turn_peers.py`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from seaway.catalog.model import Transport
 from seaway.core.turn import io
+from seaway.core.turn.allocation import Allocation, Channel
 from seaway.core.turn.config import TurnConfig
 from seaway.core.turn.io import Address, ClientKey, RelayKey
 from seaway.core.turn.server import TurnServer
@@ -30,6 +31,7 @@ from seaway.runtime.turn_places import Place, RelayPlace
 from seaway.runtime.turn_ports import TurnPorts
 from seaway.runtime.turn_settings import Turn
 from seaway.runtime.turn_streams import ClientStream, PeerStream
+from seaway.runtime.turn_traffic import Traffic, TrafficBook, flow_of
 
 __all__ = ["PreparedTurn", "TurnProcess"]
 
@@ -59,6 +61,7 @@ class TurnProcess:
         self.clients: dict[ClientKey, ClientStream] = {}
         self.sockets = prepared.sockets
         self.flows = TurnFlows(table, self.counters)
+        self._book = TrafficBook(self.flows)
         self.ports = TurnPorts(
             prepared.sockets, prepared.relay, table, self.counters, self._relay_opened, self._relay_closing
         )
@@ -110,12 +113,14 @@ class TurnProcess:
     # -- relay ports
 
     def _relay_opened(self, key: RelayKey, made: RowSocket) -> None:
+        self._book.opened(key)
         if key.transport == "tcp":
             self.peers.listen(key, made)
         elif self._table is None or not self._table.reads_sockets:
             self._loop.add_reader(made.fileno(), self._from_peer, key, made)
 
     def _relay_closing(self, key: RelayKey, made: RowSocket) -> None:
+        self._book.closed(key)
         self._loop.remove_reader(made.fileno())
 
     # -- packets
@@ -143,6 +148,7 @@ class TurnProcess:
             except OSError:
                 continue
             peer_data(key, source[:2], data, now)
+            self._book.from_peer(key, len(data))
         self.settle()
 
     def _from_table(self) -> None:
@@ -153,7 +159,9 @@ class TurnProcess:
             if each.local in self._datagrams:
                 self.core.receive(each.data, ClientKey("udp", each.local, each.source), now, wall)
             else:
-                self.core.peer_data(RelayKey("udp", each.local), each.source, each.data, now)
+                key = RelayKey("udp", each.local)
+                self.core.peer_data(key, each.source, each.data, now)
+                self._book.from_peer(key, len(each.data))
         self.settle()
 
     # -- streams (StreamOwner)
@@ -179,16 +187,28 @@ class TurnProcess:
         self.core.peer_closed(stream.key, time.monotonic())
         self.settle()
 
+    # -- views
+
+    def allocations(self) -> list[Allocation]:
+        return list(self.core._by_client.values())
+
+    def traffic(self, allocation: Allocation) -> Traffic:
+        return self._book.of(allocation)
+
+    def engine_of(self, allocation: Allocation, channel: Channel) -> str:
+        """What relays this channel."""
+        return self.flows.engine if self.flows.has(flow_of(allocation, channel)) else "python"
+
     # -- what the core wants
 
     def settle(self) -> None:
         """Carry out all outputs, then set the timer."""
         next_output = self.core.next_output
         while (output := next_output()) is not None:
-            kind = type(output)
-            if kind is io.SendToPeer:
+            if type(output) is io.SendToPeer:
                 self.ports.send(output.relay, output.remote, output.data)
-            elif kind is io.SendToClient:
+                self._book.to_peer(output.relay, len(output.data))
+            elif type(output) is io.SendToClient:
                 self._to_client(output.client, output.data)
             else:
                 self._other(output)
@@ -217,7 +237,10 @@ class TurnProcess:
         if isinstance(output, io.ChannelFlowAdded):
             self.flows.add(output)
         elif isinstance(output, io.ChannelFlowRemoved):
-            self.flows.remove(output)
+            counted = self.flows.remove(output)
+            if counted is not None:
+                out, back = counted
+                self._book.add(output.relay, Traffic(out.packets, out.octets, back.packets, back.octets))
         elif isinstance(output, io.ConnectToPeer):
             self.peers.dial(output, self.ports)
         elif isinstance(output, io.JoinConnections):
@@ -228,7 +251,7 @@ class TurnProcess:
             stream = self.clients.get(output.client)
             if stream is not None:
                 stream.close(output.reason)
-        else:
+        elif not isinstance(output, io.SendToClient | io.SendToPeer):
             self._event(output)
 
     def _join(self, output: io.JoinConnections) -> None:

@@ -8,9 +8,12 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seaway.core.turn.allocation import Allocation
+from seaway.core.turn.io import Address
 from seaway.runtime.control_protocol import MAX_ANSWER, TURN_SOCKET
 from seaway.runtime.ipc import IpcError, LineConnection, ask, serve
 
@@ -73,18 +76,49 @@ class TurnStatus:
 
     def _rows(self, show: str) -> list[dict[str, object]]:
         if show == "turn":
-            return self._process.allocations(time.monotonic())
+            return self._allocations(time.monotonic())
         if show == "counters":
-            return self._process.count()
+            return [{"name": name, "value": value} for name, value in self._process.counters.snapshot().items()]
         return [
             {
                 "process": "turn",
                 "kind": each.kind,
                 "transport": each.transport,
                 "nic": each.nic,
-                "local": f"{each.local[0]}:{each.local[1]}",
-                "remote": f"{each.remote[0]}:{each.remote[1]}" if each.remote else None,
+                "local": _place(each.local),
+                "remote": _place(each.remote) if each.remote else None,
                 "rows": list(each.rows),
             }
             for each in self._process.sockets.table()
         ]
+
+    def _allocations(self, now: float) -> list[dict[str, object]]:
+        """One row for each allocation, those of one user together."""
+        found = sorted(self._process.allocations(), key=lambda each: (each.login.user, each.client))
+        count = Counter(each.login.user for each in found)
+        return [self._allocation(each, count[each.login.user], now) for each in found]
+
+    def _allocation(self, each: Allocation, of_user: int, now: float) -> dict[str, object]:
+        traffic = self._process.traffic(each)
+        return {
+            "user": each.login.user,
+            "of_user": of_user,
+            "client": f"{_place(each.client.remote)}/{each.client.transport}",
+            "server": _place(each.client.local),
+            "relay": [f"{_place(address)}/{each.transport}" for address in each.relayed],
+            "seconds_left": round(each.expires - now),
+            "permissions": sorted(host for host, end in each.permissions.items() if end > now),
+            "channels": {
+                f"{number:#x}": f"{_place(channel.peer)} ({self._process.engine_of(each, channel)})"
+                for number, channel in sorted(each.channels.items())
+                if channel.expires > now
+            },
+            "packets_to_peers": traffic.packets_out,
+            "octets_to_peers": traffic.octets_out,
+            "packets_to_client": traffic.packets_in,
+            "octets_to_client": traffic.octets_in,
+        }
+
+
+def _place(address: Address) -> str:
+    return f"[{address[0]}]:{address[1]}" if ":" in address[0] else f"{address[0]}:{address[1]}"
