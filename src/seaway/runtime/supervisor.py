@@ -57,6 +57,7 @@ class _Child:
 
     name: str
     main: Callable[[Callable[[], None]], None]
+    uses_fast_path: bool = False
     pid: int = 0
     since: float = 0.0
     due: float | None = None  # when to start it again
@@ -125,7 +126,7 @@ class _Supervisor:
             turn.run_turn(prepared, config.run_dir, ready=ready)
 
         # The relay first: `signal` looks for it at once.
-        self._children = [_Child("relay", relay_main), _Child("signal", signal_main)]
+        self._children = [_Child("relay", relay_main, uses_fast_path=True), _Child("signal", signal_main)]
         if turn.has_turn(config, deployment, resolution):
             self._children.append(_Child("turn", turn_main))
 
@@ -135,10 +136,7 @@ class _Supervisor:
         # Signals are taken one by one with sigtimedwait; no handler, so no code runs in between.
         self._old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, self._signals)
         try:
-            self._fast_path = choose(
-                self._config.media.engine, self._addresses, self._config.run_dir, self._user.uid if self._user else None
-            )
-            self._log.info("fastpath.ready", engine=self._fast_path.engine, reason=self._fast_path.reason)
+            self._fast_path = self._choose()
             for child in self._children:
                 self._start(child)
                 failure = self._await_ready(child)
@@ -234,6 +232,8 @@ class _Supervisor:
 
     def _announce(self, ready_file: Path) -> None:
         pids = {child.name: child.pid for child in self._children}
+        if self._fast_path is not None and self._fast_path.process is not None:
+            pids["worker"] = self._fast_path.process.pid
         new = ready_file.with_suffix(".new")
         new.write_text(json.dumps({"node": self._config.node, "supervisor": self._pid, **pids}) + "\n")
         new.replace(ready_file)
@@ -254,6 +254,7 @@ class _Supervisor:
                 self._log.info("node.stopping", signal=got.si_signo)
                 return 0
             self._reap()
+            self._worker_again()
             for child in self._children:
                 if len(child.deaths) > _INTENSITY[0]:
                     self._log.error("node.given_up", child=child.name, deaths=len(child.deaths))
@@ -285,6 +286,24 @@ class _Supervisor:
             self._log.error("child.died", child=child.name, pid=child.pid, status=code, restart_in=child.pause)
             child.pid, child.due = 0, now + child.pause
             child.pause = min(child.pause * 2, _BACK_OFF[1])
+
+    def _worker_again(self) -> None:
+        """A dead worker took sockets and flows with it: start another, and the processes that used it, which open the
+        same ports again from their notes."""
+        path = self._fast_path
+        if path is None or path.process is None or path.process.poll() is None:
+            return
+        self._log.error("worker.died", pid=path.process.pid, status=path.process.returncode)
+        self._fast_path = self._choose()
+        for child in self._children:
+            if child.uses_fast_path and child.pid:
+                _kill(child.pid, signal.SIGKILL)
+
+    def _choose(self) -> FastPath:
+        uid = self._user.uid if self._user else None
+        path = choose(self._config.media.engine, self._addresses, self._config.run_dir, uid)
+        self._log.info("fastpath.ready", engine=path.engine, reason=path.reason)
+        return path
 
     # -- stopping
 
