@@ -20,9 +20,15 @@ class Figure:
     low: float
     high: float
     command: str
+    case: str = ""
+    """What distinguishes rows of one subject in one benchmark."""
+    note: str = ""
+    """Under which circumstances, such as the rate."""
 
 
-def figure(bench: str, subject: str, unit: str, runs: Sequence[float], command: str) -> Figure:
+def figure(
+    bench: str, subject: str, unit: str, runs: Sequence[float], command: str, *, case: str = "", note: str = ""
+) -> Figure:
     """From the values of the runs."""
     value, low, high = (round(each, 1) for each in (median(runs), min(runs), max(runs)))
-    return Figure(bench, subject, unit, value, low, high, command)
+    return Figure(bench, subject, unit, value, low, high, command, case, note)

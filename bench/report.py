@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from figures import Figure
 
+from dataplane import tables
+
 __all__ = ["render"]
 
 _TITLES = {
@@ -53,6 +55,10 @@ def render(figures: Sequence[Figure], about: Mapping[str, str]) -> str:
     ]
     for bench in dict.fromkeys(each.bench for each in figures):
         rows = [each for each in figures if each.bench == bench]
+        if bench in tables.TITLES:
+            title, text = tables.TITLES[bench]
+            lines += ["", f"## {title}", "", text, "", f"`{rows[0].command}`", "", *tables.table(bench, rows)]
+            continue
         title, text = _TITLES[bench]
         ours = next((each.value for each in rows if each.subject == "seaway"), None)
         lines += [

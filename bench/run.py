@@ -20,6 +20,9 @@ _ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(_ROOT / "src")]
 
 import call_udp  # noqa: E402
+import dataplane.adding  # noqa: E402
+import dataplane.delay  # noqa: E402
+import dataplane.relayed  # noqa: E402
 import memory_idle_call  # noqa: E402
 import memory_registration  # noqa: E402
 import options  # noqa: E402
@@ -32,16 +35,22 @@ from report import render  # noqa: E402
 from rig import Rig  # noqa: E402
 from sipp import BenchError  # noqa: E402
 
-# Memory first: its subjects clean up while the others run.
+# Media first, as nothing else may run meanwhile; then memory: its subjects clean up while the others run.
 _BENCHES = {
-    each.NAME: each.run
-    for each in (
-        memory_registration, memory_idle_call, call_udp, options, register, register_digest, relay_python,
-    )
+    dataplane.relayed.RTP: dataplane.relayed.rtp,
+    dataplane.relayed.TURN: dataplane.relayed.turn,
+    dataplane.delay.NAME: dataplane.delay.run,
+    dataplane.adding.NAME: dataplane.adding.run,
+    **{
+        each.NAME: each.run
+        for each in (
+            memory_registration, memory_idle_call, call_udp, options, register, register_digest, relay_python,
+        )
+    },
 }  # fmt: skip
 _ORDER = (
     "call-udp", "options", "register", "register-digest", "memory-registration", "memory-answered-call",
-    "memory-idle-call", "relay-python",
+    "memory-idle-call", "relay-python", "media-rtp", "media-turn", "media-latency", "media-setup",
 )  # fmt: skip
 
 

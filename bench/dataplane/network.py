@@ -1,7 +1,7 @@
 """Three network namespaces: generator a, relay r, sink b. What the relay's side does runs in tasks that can be counted.
 
 NAPI of a veth device normally runs wherever the sender runs. Here it is threaded (`/sys/class/net/DEVICE/threaded`):
-everything that the kernel does for a packet that arrives at the relay (XDP, TC, forwarding, NAT, the socket's queue, the
+everything that the kernel does for a packet that arrives at the relay (XDP, TC, forwarding, NAT, the socket's queue,
 transmission) is done by one kernel thread, whose CPU time the scheduler counts, on the relay's core. The sink's thread
 and the generator have the other core.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sipp import BenchError
 
-__all__ = ["A", "B", "R", "R_A", "R_B", "Network", "inside", "mac", "relaying"]
+__all__ = ["R_A", "R_B", "A", "B", "Network", "R", "inside", "mac", "relaying"]
 
 A, R, B = "sw-bench-a", "sw-bench-r", "sw-bench-b"
 _A_ADDRESS, R_A, R_B, _B_ADDRESS = "10.77.1.2", "10.77.1.1", "10.77.2.1", "10.77.2.2"

@@ -6,12 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from dataplane.flows import FLOWS, SINK, SINK_PORT, SOURCE, SOURCE_PORT, Target
-from dataplane.network import A, R_A, R_B, R, inside, relaying
-from dataplane.rtpengine import Control
-from dataplane.stage import Relay, Stage
 from processes import Process, start, tree, wait_for
 from sipp import BenchError
+
+from dataplane.flows import FLOWS, SINK, SINK_PORT, SOURCE, SOURCE_PORT, Target
+from dataplane.network import R_A, R_B, A, R, inside, relaying
+from dataplane.rtpengine import Control
+from dataplane.stage import Relay, Stage
 
 __all__ = [
     "PASSWORD",
@@ -117,8 +118,8 @@ class Coturn(_Program):
             "turnserver", "-n", "--no-tls", "--no-dtls", "--no-cli", "--no-multicast-peers", "--no-software-attribute",
             f"--listening-ip={R_A}", f"--listening-port={TURN_PORT}", f"--relay-ip={R_B}", "--relay-threads=1",
             "--lt-cred-mech", f"--user={USER}:{PASSWORD}", f"--realm={REALM}", "--log-file=stdout", "--simple-log",
-            "--min-port=32768", "--max-port=65535", "--no-tcp", "--no-tcp-relay", f"--pidfile={stage.folder}/coturn.pid",
-            f"--userdb={stage.folder}/coturn.db", "--no-rfc5780", "--no-stun-backward-compatibility",
+            "--min-port=32768", "--max-port=65535", "--no-tcp", "--no-tcp-relay",
+            f"--pidfile={stage.folder}/coturn.pid", f"--userdb={stage.folder}/coturn.db", "--no-rfc5780", "--no-stun-backward-compatibility",
         ]  # fmt: skip
         self._run(stage, command, TURN_PORT)
 

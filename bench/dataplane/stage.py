@@ -8,23 +8,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataplane.flows import FLOWS, SINK_PORT, SOURCE, Target, Traffic
-from dataplane.network import A, B, Network, inside
 from processes import cpu_seconds
 from sipp import BenchError
+
+from dataplane.flows import FLOWS, SINK_PORT, SOURCE, Target, Traffic
+from dataplane.network import A, B, Network, inside
 
 __all__ = ["FRAMES", "PACKETS", "Latency", "Relay", "Stage", "Window", "relay_cost"]
 
 FRAMES, PACKETS = "frames", "packets"
 _HERE = Path(__file__).resolve().parent
 _BUILT = _HERE.parent.parent / "build" / "bench"
-_HIGHEST = {FRAMES: 1_500_000, PACKETS: 150_000}  # packets a second that the generator's core can do beside the sink
+_HIGHEST = {FRAMES: 1_500_000, PACKETS: 400_000}  # packets a second that the generator's core can do beside the sink
 _LOWEST = 2000
-_START = 20_000
-_BUSY = 0.8  # of the relay's core
+_MARGIN = 0.85  # of the highest rate without loss: what is measured
 _WINDOW = 0.5  # seconds
 _CALIBRATION = 0.1
-_TRIES = 8
+_TRIES = 10
 _REPEATS = 3
 _LOSS = 0.01
 _BURST = 50.0  # us: interrupt moderation of a usual network card
@@ -63,6 +63,7 @@ class Relay:
 
     label: str
     targets: tuple[Target, ...] = ()  # of the flows, when started
+    rate: float = 20_000.0  # packets a second that it can surely do
 
     def start(self, stage: Stage) -> tuple[Target, ...]:
         """Set up `FLOWS` flows; where to send each so that it comes out at `SINK_PORT` + index."""
@@ -83,6 +84,17 @@ class Stage:
         self.generator_core, self.relay_core = generator_core, relay_core
         self.network = Network(generator_core, relay_core)
         self._sink: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Stage:
+        try:
+            self.open()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def open(self) -> None:
         _build()
@@ -172,18 +184,8 @@ class Stage:
 
 
 def relay_cost(stage: Stage, generator: str, flows: int, size: int, relay: Relay) -> list[Window]:
-    """Windows at the rate that keeps the relay's core about 80 % busy without loss."""
-    rate, limit = float(_START), float(_HIGHEST[generator])
-    for _ in range(_TRIES):
-        tried = stage.window(generator, Traffic(relay.targets[:flows], size), rate, _CALIBRATION, relay.pids())
-        busy = tried.cpu / tried.seconds
-        if tried.lost:
-            limit = rate = rate * 0.8
-            _revive(stage, relay, tried)
-        elif busy < _BUSY - 0.1 and rate < limit:
-            rate = min(rate * min(_BUSY / busy, 3 if busy < 0.4 else 1.4), limit)
-        else:
-            break
+    """Windows at a rate close to the highest without loss, or the highest of the generator."""
+    rate = _highest(stage, generator, flows, size, relay) * _MARGIN
     windows: list[Window] = []
     for _ in range(_TRIES + _REPEATS):
         found = stage.window(generator, Traffic(relay.targets[:flows], size), rate, _WINDOW, relay.pids())
@@ -191,12 +193,30 @@ def relay_cost(stage: Stage, generator: str, flows: int, size: int, relay: Relay
             raise BenchError(f"{relay.label}: {found.wrong} packets arrived with another length")
         if found.lost:
             _revive(stage, relay, found)
-            rate, windows = rate * 0.8, []
+            rate, windows = rate * 0.85, []
             continue
         windows.append(found)
         if len(windows) == _REPEATS:
             return windows
     raise BenchError(f"{relay.label} loses packets at {rate:,.0f} packets a second; the run does not count")
+
+
+def _highest(stage: Stage, generator: str, flows: int, size: int, relay: Relay) -> float:
+    """The highest rate without loss, from below: an overload can leave a relay in a state of its own."""
+    rate, good = relay.rate, 0.0
+    for _ in range(_TRIES):
+        tried = stage.window(generator, Traffic(relay.targets[:flows], size), rate, _CALIBRATION, relay.pids())
+        if tried.lost:
+            _revive(stage, relay, tried)
+            if good:
+                break
+            rate *= 0.5
+            continue
+        good = rate
+        if rate >= _HIGHEST[generator] or tried.sent < 0.8 * rate * tried.seconds:
+            break  # the generator's limit
+        rate = min(rate * (2.0 if tried.cpu < 0.5 * tried.seconds else 1.3), _HIGHEST[generator])
+    return good or rate
 
 
 def _revive(stage: Stage, relay: Relay, found: Window) -> None:

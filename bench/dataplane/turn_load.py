@@ -1,7 +1,7 @@
 """python turn_load.py COUNT PHASE...: a TURN client with COUNT allocations, in the generator's namespace.
 
-Before each phase it waits for a line, after it it prints one: the phase, the number of transactions and, in seconds, how
-long it took. Phases: `challenge` (Allocate without credentials, answered with 401), `allocate` (with credentials),
+Before each phase it waits for a line; after it it prints one: the phase, the number of transactions, and the seconds
+it took. Phases: `challenge` (Allocate without credentials, answered with 401), `allocate` (with credentials),
 `permission`, `refresh`, `channel`, `delete`. Flow i has the local port SOURCE_PORT + i and the peer SINK:SINK_PORT + i.
 Requests are prepared before the line, so that the client's own work does not hold the server back.
 """
@@ -20,8 +20,8 @@ from collections.abc import Callable
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from dataplane.flows import SINK, SINK_PORT, SOURCE, SOURCE_PORT  # noqa: E402
-from dataplane.network import R_A  # noqa: E402
+from dataplane.flows import SINK, SINK_PORT, SOURCE, SOURCE_PORT
+from dataplane.network import R_A
 
 _SERVER = (R_A, 3478)
 _USER, _PASSWORD = "bench", "correct-horse"

@@ -1,0 +1,69 @@
+"""Latency through a relay at 200 octets and 1000 flows: frames one at a time, evenly spaced.
+
+50,000 a second where the relay does that without loss, otherwise less, and the page says how many.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from figures import Figure, figure
+from rig import Later, Rig
+
+from dataplane.flows import Traffic
+from dataplane.ours import ENGINES, Engine
+from dataplane.peers import Coturn, KernelForward, Nftables, Rtpengine
+from dataplane.stage import Latency, Relay, Stage
+
+__all__ = ["NAME", "run"]
+
+NAME = "media-latency"
+_RATES = (50_000, 20_000, 10_000, 5_000)
+_SECONDS = 0.5
+_REPEATS = 3
+_QUEUE = 1000.0  # us; a median above is a queue that grows, not a latency
+
+
+def run(rig: Rig) -> Later:
+    """RTP relays first, then TURN."""
+    relays: list[tuple[str, Relay]] = [("RTP", each) for each in (KernelForward(), Nftables(), Rtpengine())]
+    relays += [("RTP", Engine(each, "rtp")) for each in ENGINES]
+    relays += [("TURN", Coturn()), *(("TURN", Engine(each, "turn")) for each in ENGINES)]
+    found: list[Figure] = []
+    with Stage(rig.folder / NAME, rig.load_core, rig.subject_core) as stage:
+        for kind, relay in relays:
+            relay.targets = relay.start(stage)
+            try:
+                stage.verify(relay, "frames")
+                stage.network.threads(sink=False)
+                found += _rows(rig, stage, kind, relay)
+            finally:
+                relay.stop()
+                stage.network.threads(sink=True)
+    return lambda: found
+
+
+def _rows(rig: Rig, stage: Stage, kind: str, relay: Relay) -> list[Figure]:
+    for rate in _RATES:
+        runs = _runs(stage, relay, rate)
+        if runs:
+            command = f"python bench/run.py --only {NAME}"
+            values = {"median": [each.median for each in runs], "99th percentile": [each.high for each in runs]}
+            return [
+                figure(NAME, relay.label, "us", values[name], command, case=f"{kind}, {name}", note=f"{rate / 1000:g}")
+                for name in values
+            ]
+    print(f"bench: {relay.label} loses packets at {_RATES[-1]:,} a second; it has no latency", file=sys.stderr)
+    rig.discarded += 1
+    return []
+
+
+def _runs(stage: Stage, relay: Relay, rate: int) -> list[Latency]:
+    """Nothing when packets were lost, or waited in a queue."""
+    runs = []
+    for _ in range(_REPEATS):
+        window, latency = stage.latency(Traffic(relay.targets, 200), rate, _SECONDS, relay.pids())
+        if window.lost or latency.median > _QUEUE:
+            return []
+        runs.append(latency)
+    return runs
