@@ -16,6 +16,7 @@ from seaway.core.turn.io import (
     Address,
     ClientKey,
     CloseClient,
+    ConnectionKey,
     Family,
     Output,
     RelayKey,
@@ -27,6 +28,7 @@ from seaway.core.turn.parts import Parts
 from seaway.core.turn.peers import Peers
 from seaway.core.turn.relaying import Relaying
 from seaway.core.turn.request import Request, encoded, failure, mapped, success
+from seaway.core.turn.streams import Streams
 from seaway.wire.stun.attribute import AttributeType
 from seaway.wire.stun.error_code import unknown_attributes
 from seaway.wire.stun.errors import StunError
@@ -60,6 +62,9 @@ class TurnServer:
             Method.CREATE_PERMISSION.value: peers.create_permission,
             Method.CHANNEL_BIND.value: peers.channel_bind,
         }
+        self._streams = streams = Streams(parts)
+        if config.tcp_relay:
+            self._methods |= {Method.CONNECT.value: streams.connect, Method.CONNECTION_BIND.value: streams.bind}
 
     def receive(self, data: bytes, client: ClientKey, now: float, wall: float) -> None:
         """One datagram of a client, or one frame of its stream. Never raises for what is in it. Methods that are not
@@ -96,10 +101,28 @@ class TurnServer:
         self._relaying.peer_unreachable(relay, remote, error, now)
 
     def client_closed(self, client: ClientKey, now: float) -> None:
-        """The client's stream ended, whoever ended it: its allocation goes (RFC 8656 §3.2)."""
+        """The client's stream ended, whoever ended it: its allocation goes (RFC 8656 §3.2), or the connection with a
+        peer that it was joined to."""
+        self._streams.client_closed(client)
         allocation = self._by_client.get(client)
         if allocation is not None:
             self._parts.table.remove(allocation, "closed", now)
+
+    def peer_connected(self, connection: ConnectionKey, now: float) -> None:
+        """What `ConnectToPeer` asked for is there. Octets of the peer are kept until `JoinConnections`."""
+        self._streams.connected(connection, now)
+
+    def peer_connection_failed(self, connection: ConnectionKey, now: float) -> None:
+        """`ConnectToPeer` came to nothing."""
+        self._streams.failed(connection)
+
+    def peer_connection_accepted(self, relay: RelayKey, connection: ConnectionKey, source: Address, now: float) -> None:
+        """A peer connected to a TCP relay port. Octets of the peer are kept until `JoinConnections`."""
+        self._streams.accepted(relay, connection, source, now)
+
+    def peer_closed(self, connection: ConnectionKey, now: float) -> None:
+        """A connection with a peer ended, not by `CloseConnection`."""
+        self._streams.closed(connection)
 
     def handle_timeout(self, now: float) -> None:
         self._timers.run(now)
