@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 import sys
 import sysconfig
+from collections.abc import Callable
 from importlib.metadata import version
 
-from sipp import sipp_version
+from sipp import BenchError, sipp_version
 from subjects import kamailio_version
 
 __all__ = ["facts"]
@@ -20,9 +22,29 @@ def facts() -> dict[str, str]:
         "kernel": f"{platform.system()} {platform.release()}",
         "Python": f"{platform.python_implementation()} {platform.python_version()}, {_build()}",
         "uvloop": version("uvloop"),
-        "Kamailio": kamailio_version(),
-        "sipp": sipp_version(),
+        "Kamailio": _version(kamailio_version),
+        "sipp": _version(sipp_version),
+        "rtpengine": _version(lambda: _package("rtpengine-daemon")),
+        "coturn": _version(lambda: _package("coturn")),
     }
+
+
+def _version(find: Callable[[], str]) -> str:
+    """A benchmark that needs a program says so itself; one that does not runs without it."""
+    try:
+        return find()
+    except BenchError:
+        return "not installed"
+
+
+def _package(name: str) -> str:
+    """The version of a Debian package: these programs have no short way to tell theirs."""
+    command = ["dpkg-query", "-W", "-f", "${Version}", name]
+    try:
+        shown = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    except FileNotFoundError:
+        shown = ""
+    return shown or "not installed"
 
 
 def _cpu() -> str:

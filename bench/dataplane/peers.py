@@ -119,7 +119,8 @@ class Coturn(_Program):
             f"--listening-ip={R_A}", f"--listening-port={TURN_PORT}", f"--relay-ip={R_B}", "--relay-threads=1",
             "--lt-cred-mech", f"--user={USER}:{PASSWORD}", f"--realm={REALM}", "--log-file=stdout", "--simple-log",
             "--min-port=32768", "--max-port=65535", "--no-tcp", "--no-tcp-relay",
-            f"--pidfile={stage.folder}/coturn.pid", f"--userdb={stage.folder}/coturn.db", "--no-rfc5780", "--no-stun-backward-compatibility",
+            f"--pidfile={stage.folder}/coturn.pid", f"--userdb={stage.folder}/coturn.db",
+            "--no-rfc5780", "--no-stun-backward-compatibility",
         ]  # fmt: skip
         self._run(stage, command, TURN_PORT)
 

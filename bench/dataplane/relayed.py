@@ -55,7 +55,6 @@ def _one(rig: Rig, stage: Stage, bench: str, relay: Relay) -> list[Figure]:
                         print(f"bench: {case}: {error}", file=sys.stderr)
                         rig.discarded += 1
                         continue
-                    rate = sum(each.arrived for each in windows) / sum(each.seconds for each in windows) / 1000
                     found.append(_figure(bench, relay, case, windows))
     finally:
         relay.stop()

@@ -11,19 +11,19 @@ __all__ = ["TITLES", "table"]
 TITLES = {
     "media-rtp": (
         "RTP through a relay",
-        "1000 flows are set up, each from another source to a port and a destination of its own; before the figures every "
-        "flow is checked (destination, content, checksum). Packets are RTP with 200 or 1200 octets of UDP payload. "
-        "*Frames* arrive as from a network card: an XDP program emits them into the relay's device, what is due in 50 us "
-        "at once, as with interrupt moderation. *Sockets* are one connected UDP socket a flow at the other end of the "
-        "veth pair, without segmentation offload; each packet is then an skb of its own, which XDP has to copy.\n\n"
+        "1000 flows are set up, each from another source to a port and a destination of its own; before the figures "
+        "every flow is checked (destination, content, checksum). Packets are RTP with 200 or 1200 octets of UDP "
+        "payload. *Frames* arrive as from a network card: an XDP program emits them into the relay's device, what is due "
+        "in 50 us at once, as with interrupt moderation. *Sockets* are one connected UDP socket a flow at the other end of "
+        "the veth pair, without segmentation offload; each packet is then an skb of its own, which XDP has to copy.\n\n"
         "Counted is the CPU time of all that the relay causes, as the scheduler knows it: the kernel thread that does "
         "what softirq does elsewhere (threaded NAPI of the relay's devices: reception, XDP or TC, routing, NAT, the "
         "socket's queue, transmission) and all processes of the subject, on one core; generator and sink have the "
         "other. It is measured at 85 % of the highest rate without loss that a short search found; \"kpps\" is that "
         "rate, and where the generator is the limit (about 1200 frames, 300 from sockets) the relay could do more. At "
         "low rates each packet wakes a thread, which is then most of its cost.\n\n"
-        "Unequal: rtpengine runs without its kernel module, with one thread; it parses RTP and keeps statistics, as our "
-        "engines do in short. nftables tracks connections and verifies checksums. Kernel forwarding only routes. "
+        "Unequal: rtpengine runs without its kernel module, with one thread; it parses RTP and keeps statistics, as "
+        "our engines do in short. nftables tracks connections and verifies checksums. Kernel forwarding only routes. "
         "Userspace relays verify the UDP checksum in software, as these devices do not. The relay's programs run at "
         "real-time priority, so that other work on the machine does not delay them.",
     ),
@@ -36,8 +36,8 @@ TITLES = {
     ),
     "media-latency": (
         "Latency of a relay",
-        "Frames of 200 octets one at a time, evenly spaced over 1000 flows, from the generator to the device behind the "
-        "relay. A relay that loses more than 1 % or queues gets a lower rate; \"kpps\" is the one it had.",
+        "Frames of 200 octets one at a time, evenly spaced over 1000 flows, from the generator to the device behind "
+        "the relay. A relay that loses more than 1 % or queues gets a lower rate; \"kpps\" is the one it had.",
     ),
     "media-setup": (
         "A flow added",
