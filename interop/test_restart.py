@@ -1,4 +1,4 @@
-"""Media outlives Python: `kill -9` of the signalling or the relay process of either node during a call (invariant 5)."""
+"""Media outlives Python: `kill -9` of signalling, relay, worker or supervisor during a call (invariant 5)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from seaway.lab.accounts import ALICE, BOB
+from seaway.lab.dns import DOMAIN
 from seaway.lab.pair import NODES
 from seaway.lab.session import CallReport
 from seaway.lab.stage import Stage
@@ -102,5 +103,41 @@ def test_a_killed_worker_is_started_again_and_media_comes_back(restarting: Stage
         assert report.good, report.problem()
         assert report.nodes["edge1"]["media"][0]["from_a"]["packets"] > 100
         assert report.nodes["core1"]["media"][0]["from_a"]["max_gap_ms"] < 1500
+    finally:
+        session.close()
+
+
+@pytest.mark.parametrize("restarting", ["xdp-native"], indirect=True)
+def test_media_in_the_kernel_outlives_even_the_supervisor_and_a_new_one_cleans_up(restarting: Stage) -> None:
+    session = restarting.session()
+    try:
+        session.launch()
+        assert session.registered("alice") and session.registered("bob")
+        near, far = session.phones["alice"], session.phones["bob"]
+        mark = near.mark()
+        near.dial(f"sip:bob@{DOMAIN}")
+        event = near.wait("CALL_ESTABLISHED", "CALL_CLOSED", "GONE", since=mark, patience=8.0)
+        assert event is not None and event["type"] == "CALL_ESTABLISHED"
+        time.sleep(1.0)
+        os.kill(restarting.pair.pid("edge1"), signal.SIGKILL)
+        time.sleep(0.5)
+        before = far.stats()
+        time.sleep(1.5)
+        after = far.stats()
+        assert before is not None and after is not None
+        assert after.received - before.received > 50, "nothing of the edge runs, and media goes on"
+        restarting.pair.stop()
+        session.close()
+        restarting.pair.start()
+        assert restarting.pair.wait_zone(10.0), restarting.pair.crash_report()
+        (relay,) = restarting.pair.status("edge1", "relay")
+        assert (relay["engine"], relay["flows"]) == ("xdp-native", 0)
+        again = restarting.session()
+        try:
+            again.launch()
+            assert again.registered("alice") and again.registered("bob")
+            assert again.call(ALICE, BOB, talk=1.0).good
+        finally:
+            again.close()
     finally:
         session.close()

@@ -121,8 +121,17 @@ def remove(name: str) -> int:
             pids = _pids_in(namespaces)
     if namespaces:
         _run(["ip", "-batch", "-"], "".join(f"netns del {each}\n" for each in namespaces))
+    _unmount(FILES / name)
     (ROOT / f"{name}.json").unlink(missing_ok=True)
     return len(namespaces)
+
+
+def _unmount(base: Path) -> None:
+    """What killed nodes left mounted below their run directories: pins of their fast paths."""
+    for line in Path("/proc/self/mounts").read_text().split("\n"):
+        place = line.split(" ")[1] if line else ""
+        if place.startswith(f"{base}/"):
+            _run(["umount", place], where="lab files")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from seaway.media.flows import FlowError
 
-__all__ = ["clean_pins", "is_bpffs", "mount_bpffs", "pin_name"]
+__all__ = ["clean_pins", "is_bpffs", "mount_bpffs", "pin_name", "unmount_bpffs"]
 
 _MAGIC = 0xCAFE4A11  # of statfs(2)
 _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 2, 4, 8
@@ -37,13 +37,13 @@ def mount_bpffs(directory: Path) -> None:
 
 
 def clean_pins(directory: Path) -> None:
-    """Remove what is pinned in `directory`: links without another holder leave their interfaces. Nothing happens when it
-    is no bpffs or is not there. Raises `FlowError`."""
+    """Remove what is pinned in `directory`: links without another holder leave their interfaces. Nothing happens when
+    it is no bpffs or is not there. Raises `FlowError`."""
     if not is_bpffs(directory):
         return
     try:
         for each in directory.iterdir():
-            if each.is_file():
+            if "." not in each.name:  # files with dots are the kernel's own
                 each.unlink()
     except OSError as problem:
         raise FlowError(f"{directory}: a pin cannot be removed ({problem.strerror})") from None
@@ -52,3 +52,8 @@ def clean_pins(directory: Path) -> None:
 def pin_name(name: str) -> str:
     """A bpffs has no names with dots, which VLAN interfaces have."""
     return name.replace(".", "+")
+
+
+def unmount_bpffs(directory: Path) -> None:
+    """Undo `mount_bpffs`; nothing happens where nothing is mounted."""
+    ctypes.CDLL(None, use_errno=True).umount2(os.fsencode(directory), 0)

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from seaway.media.flows import FlowError, FlowTable
 from seaway.runtime.config import EngineName
-from seaway.runtime.fastpath import kernel, worker
-from seaway.runtime.fastpath.confined import load_confined
-from seaway.runtime.fastpath.kernel_table import KernelTable
+from seaway.runtime.fastpath import worker
+from seaway.runtime.fastpath.bpffs import clean_pins, is_bpffs, mount_bpffs, unmount_bpffs
+from seaway.runtime.fastpath.kernel import KernelFastPath, KernelTable, interfaces_of, load_confined
 
 __all__ = ["OWNERS", "FastPath", "choose"]
 
@@ -23,6 +23,8 @@ OWNERS = {"relay": 1, "turn": 2}
 """Whose flows a table shows; a number of its own for each process that adds some."""
 
 _WORKER_SOCKET = "fastpath.sock"
+_PINS = "bpf"
+"""Mount point below the run directory; what is pinned there outlives a killed supervisor."""
 
 
 class FastPath:
@@ -32,7 +34,8 @@ class FastPath:
         self,
         engine: str,
         reason: str,
-        loaded: kernel.KernelFastPath | None = None,
+        loaded: KernelFastPath | None = None,
+        pins: Path | None = None,
         process: subprocess.Popen[bytes] | None = None,
         socket: Path | None = None,
     ) -> None:
@@ -41,6 +44,7 @@ class FastPath:
         self.process = process
         """The worker process, for the supervisor to watch; `None` for other engines."""
         self._loaded = loaded
+        self._pins = pins
         self._socket = socket
 
     def table(self, owner: str) -> FlowTable | None:
@@ -55,6 +59,8 @@ class FastPath:
         """Detach from the kernel, or end the worker: established media stops."""
         if self._loaded is not None:
             self._loaded.close()
+        if self._pins is not None:
+            _unpin(self._pins)
         if self.process is not None:
             self.process.terminate()
             try:
@@ -74,7 +80,7 @@ def choose(wanted: EngineName, addresses: Sequence[str], run_dir: Path, uid: int
     reasons: list[str] = []
     if wanted != "userspace":
         try:
-            return _kernel(wanted, addresses)
+            return _kernel(wanted, addresses, run_dir / _PINS)
         except FlowError as error:
             if wanted != "auto":
                 raise
@@ -88,14 +94,28 @@ def choose(wanted: EngineName, addresses: Sequence[str], run_dir: Path, uid: int
     return FastPath("python", "; ".join(reasons))
 
 
-def _kernel(wanted: str, addresses: Sequence[str]) -> FastPath:
+def _kernel(wanted: str, addresses: Sequence[str], pins: Path) -> FastPath:
     if os.geteuid() != 0:
         raise FlowError("kernel engines need root at start")
-    interfaces = kernel.interfaces_of(addresses)
+    interfaces = interfaces_of(addresses)
     if not interfaces:
         raise FlowError(f"no interface here has {', '.join(addresses)}")
+    _unpin(pins)  # a supervisor that was killed left its media running; its calls are not known any more
     loaded = load_confined(interfaces, wanted)
-    return FastPath(loaded.engine, loaded.reason, loaded=loaded)
+    try:
+        mount_bpffs(pins)
+        loaded.pin(pins)
+    except FlowError as error:  # everything works but one thing
+        reason = f"{loaded.reason}; not pinned, so media ends with the supervisor: {error}"
+        return FastPath(loaded.engine, reason, loaded=loaded)
+    return FastPath(loaded.engine, loaded.reason, loaded=loaded, pins=pins)
+
+
+def _unpin(pins: Path) -> None:
+    """Raises `FlowError` when a pin cannot be removed."""
+    clean_pins(pins)
+    if is_bpffs(pins):
+        unmount_bpffs(pins)
 
 
 def _worker(run_dir: Path, uid: int | None, reason: str) -> FastPath:
