@@ -128,7 +128,7 @@ static int open_listener(const char *path)
     close(probe);
     int made = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     mode_t mask = umask(0177);
-    if (made >= 0 && (bind(made, (struct sockaddr *)&at, sizeof at) != 0 || listen(made, 8) != 0)) {
+    if (made >= 0 && (bind(made, (struct sockaddr *)&at, sizeof at) != 0 || listen(made, 64) != 0)) {
         int reason = errno;
         close(made);
         errno = reason;

@@ -161,14 +161,18 @@ static void send_batch(uint32_t first, uint32_t end)
     }
 }
 
-/* The common case, one packet without a prefix: no message header for the kernel to copy. */
+/* The common case, one packet: no message header for the kernel to copy. A prefix is put in place; what was there, a
+ * packet of the same read, has gone up before. */
 static bool send_single(void)
 {
     const struct run *run = &runs[0];
-    if (run_count != 1 || vector_count != 1)
+    if (run_count != 1 || run->segments != 1)
         return false;
     bool connected = run->flow->out_sibling != NONE;
-    return sendto(run->fd, vectors[0].iov_base, vectors[0].iov_len, MSG_DONTWAIT | MSG_NOSIGNAL,
+    uint8_t *data = vectors[vector_count - 1].iov_base;
+    if (vector_count == 2)
+        memcpy(data -= PREFIX, vectors[0].iov_base, PREFIX);
+    return sendto(run->fd, data, run->size, MSG_DONTWAIT | MSG_NOSIGNAL,
                   connected ? NULL : &run->flow->out_to.any, connected ? 0 : run->flow->out_length) >= 0;
 }
 

@@ -32,7 +32,7 @@ static union {
 static void prepare(int i)
 {
     struct msghdr *header = &messages[i].msg_hdr;
-    vectors[i] = (struct iovec){buffers[i], DATAGRAM};
+    vectors[i] = (struct iovec){buffers[i] + HEADROOM, DATAGRAM};
     *header = (struct msghdr){
         .msg_name = &sources[i], .msg_namelen = sizeof sources[i], .msg_iov = &vectors[i], .msg_iovlen = 1,
         .msg_control = &controls[i], .msg_controllen = sizeof controls[i],
@@ -120,7 +120,7 @@ static void handle(uint32_t port, int i, double at)
     size_t step = segment_size(&messages[i].msg_hdr);
     if (step == 0)
         step = size;
-    const uint8_t *data = buffers[i];
+    const uint8_t *data = buffers[i] + HEADROOM;
     do {
         size_t length = size < step ? size : step;
         if (!pass(port, &source, data, length, at))

@@ -181,7 +181,7 @@ def listen_packets(path: Path) -> socket.socket:
     mask = os.umask(0o177)  # created private: no moment in which others could connect
     try:
         made.bind(str(path))
-        made.listen(8)
+        made.listen(64)
     except OSError as error:
         made.close()
         raise IpcError(path, error.strerror or str(error), "check the run directory and its owner") from error
