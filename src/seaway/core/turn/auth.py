@@ -129,10 +129,8 @@ class Authenticator:
         user = self._user(proof[0], proof[1])
         if user is None or proof[2] != self._realm_value:
             return self._refuse(request, "", "unknown user")
-        candidates = self.credentials.candidates(user, algorithm)
-        if not candidates:
-            return self._refuse(request, user, "unknown user")
-        for candidate in candidates:
+        candidate = None
+        for candidate in self.credentials.candidates(user, algorithm):
             if not candidate.signer.fits(request.message):
                 continue
             if candidate.ends is not None and not self._in_time(request, candidate.ends, user):
@@ -145,7 +143,7 @@ class Authenticator:
             login.proof = proof
             login.good_until = good_until if candidate.ends is None else min(good_until, candidate.ends)
             return None
-        return self._refuse(request, user, "wrong password")
+        return self._refuse(request, user, "unknown user" if candidate is None else "wrong password")
 
     def _in_time(self, request: Request, ends: float, user: str) -> bool:
         """R11: after its end a credential only serves an allocation that it made, for one lifetime more."""

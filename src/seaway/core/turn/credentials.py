@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hmac
 from collections import OrderedDict
+from collections.abc import Iterator
 
 from seaway.core.turn.config import TurnConfig, user_keys
 from seaway.wire.digits import parse_digits
@@ -45,25 +46,24 @@ class Credentials:
         """USERHASH -> user name; stored users only (RFC 8489 §9.2.4)."""
         return self._by_hash.get(hashed)
 
-    def candidates(self, user: str, algorithm: int) -> list[Candidate]:
-        """Keys to try, the likely one first; none when the user is unknown. Costs the same for known and unknown
-        time-limited users."""
+    def candidates(self, user: str, algorithm: int) -> Iterator[Candidate]:
+        """Keys to try, the likely one first; none when the user is unknown."""
         ready = self._ready.get((user, algorithm))
         if ready is not None:
-            return [ready]
+            yield ready
         stored = self._config.users.get(user)
         if stored is not None:
             key = stored.sha256 if algorithm == PasswordAlgorithm.SHA256 else stored.md5
-            return [Candidate(user, user, Signer(key), None)] if key else []
+            if key and ready is None:
+                yield Candidate(user, user, Signer(key), None)
+            return
         expiry, _, name = user.partition(":")
         try:
             ends = parse_digits(expiry.encode(), maximum=_MAX_TIME) * 1.0
         except WireError:
-            return []
-        return [
-            Candidate(user, name or user, Signer(self._key(secret, user, algorithm)), ends)
-            for secret in self._config.secrets
-        ]
+            return
+        for secret in self._config.secrets:
+            yield Candidate(user, name or user, Signer(self._key(secret, user, algorithm)), ends)
 
     def proven(self, candidate: Candidate, algorithm: int) -> None:
         """Keep its key ready."""
