@@ -25,7 +25,9 @@ from seaway.lab.stage import Stage
 _TOOLS = Path(__file__).parent
 
 # SIP over TCP and UDP from outside is off by default (S-01, S-02); the interop lab switches both on.
-_SETTINGS = "\n[sip]\nedge_tcp = true\nedge_udp = true\n"
+# TURN is on 443 as well, where web administration must make room.
+_SETTINGS = "\n[sip]\nedge_tcp = true\nedge_udp = true\n[ports]\nturn_tcp443 = true\nweb_admin = 7443\n"
+_TURN = ("tcp_relays = true", "binding_open = true")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -40,7 +42,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def stage() -> Iterator[Stage]:
     """One lab with a running pair for all tests of this tier; UDP and TCP from outside are on."""
     text = deployment_text("dual").replace("\n[hosts]", f"{_SETTINGS}\n[hosts]")
-    with Stage.in_namespaces("interop", "dual", text) as made:
+    with Stage.in_namespaces("interop", "dual", text, turn=_TURN) as made:
         made.pair.start()
         assert made.pair.wait_zone(10.0), made.pair.crash_report()
         yield made

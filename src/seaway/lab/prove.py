@@ -235,7 +235,7 @@ def _ranges(ports: tuple[int, ...]) -> str:
             found[-1] = (found[-1][0], port)
         else:
             found.append((port, port))
-    return ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in found)
+    return ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in found) or "none"
 
 
 def _without(stage: Stage, proof: Proof, row: str, say: Say) -> None:
