@@ -89,7 +89,8 @@ static INLINE u32 port_kind(be16 local_port)
 	return owners ? owners[1] | owners[2] : 0;
 }
 
-/* The prefix as the key has it; 0 when the packet has none as it should be. Channel numbers: RFC 8656 §12. */
+/* The prefix as the key has it; 0 when the packet has none as it should be. Channel numbers start
+ * with the bits 01 (RFC 5766 §11; RFC 8656 §12 gives out fewer), which tells ChannelData from STUN. */
 static INLINE int read_prefix(const void *data, const void *end, const int v6, u32 kind, u32 size, u32 *prefix)
 {
 	const be32 *word = data + ETHERNET + L3_LENGTH(v6) + UDP;
@@ -101,7 +102,7 @@ static INLINE int read_prefix(const void *data, const void *end, const int v6, u
 		return 1;
 	}
 	*prefix = value >> 16;
-	return kind == CHANNEL && value >> 28 == 4 && (value & 0xFFFF) == size - PREFIX;
+	return kind == CHANNEL && value >> 30 == 1 && (value & 0xFFFF) == size - PREFIX;
 }
 
 static INLINE struct flow *find_flow(const struct packet *packet, const int v6, u32 prefix)

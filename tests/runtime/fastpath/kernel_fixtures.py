@@ -49,7 +49,8 @@ def loaded(request: pytest.FixtureRequest, network: Network) -> Iterator[KernelF
 def table(loaded: KernelFastPath) -> Iterator[KernelTable]:
     made = KernelTable(loaded, RELAY)
     yield made
-    for key in made.keys():
+    left = made.keys()
+    for key in left:
         made.remove(key)
     made.close()
 

@@ -17,6 +17,8 @@ __all__ = ["loaded", "network", "path", "table"]  # fixtures
 pytestmark = pytest.mark.interop
 
 FIRST, SECOND = 0xAAAAAAAA, 0xBBBBBBBB
+STEP = 16000
+"""Of timestamps, 2 s: so that a busy machine, which delays packets, is a small error."""
 STREAMS: dict[str, list[tuple[int, int]]] = {
     "in order": [(number, FIRST) for number in range(20)],
     "from 0": [(0, FIRST), (1, FIRST)],
@@ -42,7 +44,7 @@ def test_same_numbers(
     way, oracle = path(), DirectionCounter()
     table.add(way.flow(kind=FlowKind.MEDIA))
     for number, (sequence, source) in enumerate(stream):
-        packet = rtp(sequence, timestamp=number * 160, ssrc=source)
+        packet = rtp(sequence, timestamp=number * STEP, ssrc=source)
         oracle.rtp(packet, time.monotonic())
         way.send(packet)
         assert way.passed() == packet
@@ -50,14 +52,14 @@ def test_same_numbers(
     assert counters is not None
     assert (counters.packets, counters.octets) == (said.packets, said.octets)
     assert (counters.lost, counters.reordered) == (said.lost, said.reordered)
-    assert counters.jitter_ms == pytest.approx(said.jitter_ms, abs=1.0)  # up to 20 ms; sending takes part of one
-    assert counters.max_gap_ms == pytest.approx(said.max_gap_ms, abs=10.0)
+    assert counters.jitter_ms == pytest.approx(said.jitter_ms, rel=0.05)
+    assert counters.max_gap_ms == pytest.approx(said.max_gap_ms, abs=60.0)
     assert counters.last_seen == pytest.approx(time.monotonic(), abs=0.5)
 
 
 @pytest.mark.parametrize(
-    ("kind", "clocks", "milliseconds"),
-    [(0, (), 20.0), (14, (), 160 / 90), (96, ((96, 48000), (97, 16000)), 160 / 48), (97, ((97, 16000),), 10.0)],
+    ("kind", "clocks", "kilohertz"),
+    [(0, (), 8), (14, (), 90), (96, ((96, 48000), (97, 16000)), 48), (97, ((97, 16000),), 16), (98, ((97, 1),), 8)],
 )
 def test_clock_of_the_payload_type(
     loaded: KernelFastPath,
@@ -65,21 +67,21 @@ def test_clock_of_the_payload_type(
     path: MakePath,
     kind: int,
     clocks: tuple[tuple[int, int], ...],
-    milliseconds: float,
+    kilohertz: int,
 ) -> None:
-    """Packets sent at once whose timestamps are 160 apart: the jitter grows towards their distance in time."""
+    """Packets sent at once whose timestamps are apart: the jitter grows towards their distance in time."""
     if unfinished_in_generic(loaded):
         return
     way = path()
     flow = way.flow(kind=FlowKind.MEDIA)
     table.add(Flow(flow.key, flow.out_local, flow.out_remote, None, FlowKind.MEDIA, 8000, clocks))
     for number in range(60):
-        way.send(rtp(number, timestamp=0xFFFFFF00 + number * 160, kind=kind))
+        way.send(rtp(number, timestamp=0xFFFFFF00 + number * STEP, kind=kind))
         way.passed()
     counters = table.read(way.key())
     assert counters is not None
-    expected = milliseconds * (1 - (15 / 16) ** 59)
-    assert counters.jitter_ms == pytest.approx(expected, abs=0.6)
+    expected = STEP / kilohertz * (1 - (15 / 16) ** 59)
+    assert counters.jitter_ms == pytest.approx(expected, rel=0.05)
 
 
 def test_longest_gap(loaded: KernelFastPath, table: KernelTable, path: MakePath) -> None:

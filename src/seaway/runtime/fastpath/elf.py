@@ -76,7 +76,7 @@ def parse(data: bytes) -> Object:
     """Raises `ElfError`."""
     try:
         return _parse(data)
-    except (error, IndexError, ValueError) as problem:
+    except (error, IndexError, OverflowError, ValueError) as problem:
         raise ElfError(f"BPF object: cut short or damaged ({problem})") from None
 
 

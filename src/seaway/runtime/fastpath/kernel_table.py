@@ -111,9 +111,6 @@ class KernelTable:
         """None: the kernel's flows need no sockets, and sockets died with the process that had them."""
         return []
 
-    def adopted(self) -> list[tuple[Address, PortKind, int]]:
-        return []
-
     def fileno(self) -> int:
         return -1
 
