@@ -180,6 +180,27 @@ def test_a_stranger_and_stun_in_segments(worker: Rig) -> None:
     assert worker.up() == [(at(port), at(phone), STUN)]
 
 
+@pytest.mark.parametrize("takes_segments", [True, False])
+def test_what_came_in_one_read_leaves_as_it_came(tmp_path: Path, takes_segments: bool) -> None:
+    """Packets of one read leave in runs; where the kernel refuses those (here: without checksums), one by one."""
+    with rig(tmp_path, "--no-siblings") as worker:
+        phones, far = [worker.udp("127.0.1.1"), worker.udp("127.0.1.2")], worker.udp("127.0.1.3")
+        port, out = worker.port(), worker.port()
+        if not takes_segments:
+            out.setsockopt(socket.SOL_SOCKET, 11, 1)  # SO_NO_CHECK
+        for phone in phones:
+            worker.table.add(flow(port, phone, out, far))
+        worker.process.send_signal(signal.SIGSTOP)
+        sizes = (20, 20, 20, 8, 20, 40, 40, 20) * 8  # more than one read takes
+        packets = [(number // 20 % 2, rtp(number, bytes(size))) for number, size in enumerate(sizes)]
+        for sender, packet in packets:
+            phones[sender].sendto(packet, at(port))
+        worker.process.send_signal(signal.SIGCONT)
+        assert [far.recv(2000) for _ in packets] == [packet for _, packet in packets]
+        totals = worker.table.totals()
+        assert totals is not None and totals.send_failed == 0 and totals.reads < len(packets) / 4
+
+
 def test_a_far_side_that_is_gone_costs_no_packet_of_its_successor(worker: Rig) -> None:
     """A connected socket gets the ICMP error of an earlier packet when it sends the next one."""
     phone, far, port = worker.udp("127.0.1.1"), worker.udp("127.0.1.2"), worker.port()
