@@ -73,6 +73,7 @@ _OTHER_HOSTS = frozenset({"lab/inside.py", "lab/names.py", "lab/pair.py"})
 
 _SOCKET_FILE = "runtime/sockets.py"
 _UNIX_FILE = "runtime/ipc.py"
+_NETLINK_FILE = "runtime/fastpath/clsact.py"  # asks the kernel, sends nothing to anybody
 
 # The bytes methods isdigit, isalpha... know ASCII only and are fine; these two exist for str alone, or split too much.
 _LOOSE_METHODS = frozenset({"isdecimal", "isnumeric", "splitlines"})
@@ -154,6 +155,8 @@ def sockets(module: Module) -> list[str]:
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         whole = ast.unparse(node.func)
         given = {keyword.arg for keyword in node.keywords}
+        if module.path == _NETLINK_FILE and "AF_NETLINK" in ast.unparse(node):
+            continue
         if module.path == _UNIX_FILE and ("unix" in name or _is_unix_call(node, whole)):
             continue
         if whole in ("socket.socket", "socket.SocketType") or (whole == "socket" and _is_socket_class(module)):

@@ -188,7 +188,7 @@ static INLINE int relay(void *ctx, const void *data, const void *end, const enum
 static INLINE int relay_any(void *ctx, const void *data, const void *end, const enum hook hook)
 {
 	const struct ethernet *ethernet = data;
-	if ((const void *)(ethernet + 1) > end)
+	if ((const void *)(ethernet + 1) > end || *(const u8 *)data & 1) /* to a group */
 		return 0;
 	if (ethernet->protocol == SWAP16(0x0800))
 		return relay(ctx, data, end, hook, 0);

@@ -29,7 +29,6 @@ class Network:
 
     def __init__(self) -> None:
         self._stem = f"sw-kfp-{os.getpid()}"
-        self._home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
         self._fds: dict[str, int] = {}
 
     def name(self, host: str) -> str:
@@ -61,16 +60,17 @@ class Network:
             os.close(descriptor)
         for host in "abr":
             subprocess.run(["ip", "netns", "del", self.name(host)], check=False, capture_output=True)
-        os.close(self._home)
 
     @contextmanager
     def inside(self, host: str) -> Iterator[None]:
         """This thread, sockets that it opens, and children are in the host's namespace."""
+        before = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
         assert _LIBC.setns(self._fds[host], _CLONE_NEWNET) == 0
         try:
             yield
         finally:
-            assert _LIBC.setns(self._home, _CLONE_NEWNET) == 0
+            assert _LIBC.setns(before, _CLONE_NEWNET) == 0
+            os.close(before)
 
     def udp(self, host: str, address: str, port: int = 0) -> socket.socket:
         with self.inside(host):

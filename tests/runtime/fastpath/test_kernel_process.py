@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -16,6 +17,8 @@ import pytest
 
 from seaway.media.flows import Flow, FlowError, FlowKind, PortKind
 from seaway.runtime.fastpath import attach
+from seaway.runtime.fastpath import bpf_syscall as bpf
+from seaway.runtime.fastpath.attach import close_all
 from seaway.runtime.fastpath.bpffs import clean_pins, is_bpffs, mount_bpffs
 from seaway.runtime.fastpath.confined import NEEDED, WANTED, confine
 from seaway.runtime.fastpath.kernel import (
@@ -249,6 +252,40 @@ def test_native_that_would_drop_gives_way(network: Network) -> None:
         made = load_confined(["ra", "rb"], "auto")
     assert (made.engine, made.reason) == ("xdp-native", "works on ra, rb")
     made.close()
+
+
+def test_clsact_where_there_is_no_tcx(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linux before 6.6. The filter outlives its processes: `close` takes it away, and so does the next start."""
+
+    def no_tcx(*_: object) -> int:
+        raise OSError(errno.EINVAL, "attach: invalid argument")
+
+    link_create = bpf.link_create
+    monkeypatch.setattr(bpf, "link_create", no_tcx)
+    with network.inside("r"):
+        fast = load_confined(["ra", "rb"], "tc")
+        assert filters(network) == 2 and "link:ra" not in fast.fds
+        table = KernelTable(fast, RELAY)
+        way = Path(network, table)
+        table.add(way.flow())
+        way.send(b"by a filter")
+        assert way.passed() == b"by a filter"
+        way.close()
+        fast.close()
+        assert filters(network) == 0
+        crashed = load_confined(["ra", "rb"], "tc")
+        close_all(crashed.fds)
+        assert filters(network) == 2
+        monkeypatch.setattr(bpf, "link_create", link_create)
+        fast = load_confined(["ra", "rb"], "tc")
+        assert filters(network) == 0
+        fast.close()
+
+
+def filters(network: Network) -> int:
+    command = ["tc", "-n", network.name("r"), "filter", "show", "dev"]
+    shown = [subprocess.run([*command, device, "ingress"], capture_output=True, text=True) for device in ("ra", "rb")]
+    return sum(" seaway direct-action" in each.stdout for each in shown)
 
 
 def test_refusals_are_one_line(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:

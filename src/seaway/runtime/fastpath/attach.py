@@ -17,10 +17,10 @@ from struct import pack
 
 from seaway.media.flows import FlowError
 from seaway.runtime.fastpath import bpf_syscall as bpf
-from seaway.runtime.fastpath import elf
+from seaway.runtime.fastpath import clsact, elf
 from seaway.runtime.fastpath.interfaces import is_hardware, number_of, sent_by
 
-__all__ = ["MODES", "attach", "close_all", "create_maps", "read_object"]
+__all__ = ["MODES", "attach", "close_all", "create_maps", "read_object", "remove_filters"]
 
 MODES = ("auto", "xdp-native", "xdp-generic", "tc")
 _AUTO = ("xdp-native", "tc", "xdp-generic")
@@ -28,8 +28,8 @@ _OBJECT = Path(__file__).parent / "native" / "seaway.bpf.o"
 _PROGRAM_TC, _PROGRAM_XDP = 3, 6
 _SECTIONS = {"xdp-native": "xdp/native", "xdp-generic": "xdp/generic", "tc": "tc/relay"}
 _SIZED = ("flows4", "flows6")
-_TRIAL_FRAMES = 8
-_TRIAL_PATIENCE = 0.3  # seconds until a frame is counted
+_TRIAL_FRAMES = 32
+_TRIAL_PATIENCE = 0.5  # seconds until a frame is counted
 
 
 def read_object() -> elf.Object:
@@ -66,6 +66,7 @@ def attach(
         raise FlowError(f"kernel fast path: mode {mode}, but it is one of {', '.join(MODES)}")
     if not interfaces:
         raise FlowError("kernel fast path: no interface holds an address of the media ports")
+    remove_filters(interfaces)  # of a node that crashed
     refused: list[str] = []
     for engine in _AUTO if mode == "auto" else (mode,):
         try:
@@ -90,30 +91,52 @@ def _attach_engine(made: elf.Object, maps: dict[str, int], interfaces: Sequence[
         program = made.programs[_SECTIONS[engine]]
         descriptors["program"] = bpf.load_program(kind, elf.link(program, maps), made.licence, "seaway")
         for interface in interfaces:
-            descriptors[f"link:{interface}"] = _attach_one(descriptors["program"], interface, engine)
+            link = _attach_one(descriptors["program"], interface, engine)
+            if link is not None:
+                descriptors[f"link:{interface}"] = link
         if engine == "xdp-native":
             _try_redirects(made, interfaces)
         for interface in interfaces:
             bpf.update(maps["links"], pack("=I", number_of(interface)), pack("=I", 1))
     except (OSError, KeyError, elf.ElfError) as problem:
+        remove_filters(interfaces)
         close_all(descriptors)
         raise _Refused(_line(problem)) from None
     except _Refused:
+        remove_filters(interfaces)
         close_all(descriptors)
         raise
     return descriptors
 
 
-def _attach_one(program: int, interface: str, engine: str) -> int:
+def _attach_one(program: int, interface: str, engine: str) -> int | None:
+    """The link's descriptor; `None` for a filter, which needs none."""
     number = number_of(interface)
     try:
         if engine == "tc":
-            return bpf.link_create(program, number, bpf.TCX_INGRESS)
+            return _attach_tc(program, number)
         return bpf.link_create(program, number, bpf.XDP, bpf.XDP_NATIVE if engine == "xdp-native" else bpf.XDP_GENERIC)
     except OSError as problem:
         if problem.errno == errno.EBUSY:
             raise _Refused(f"{interface} has another XDP program") from None
         raise _Refused(f"{interface}: {_line(problem)}") from None
+
+
+def _attach_tc(program: int, number: int) -> int | None:
+    try:
+        return bpf.link_create(program, number, bpf.TCX_INGRESS)
+    except OSError as problem:
+        if problem.errno != errno.EINVAL:
+            raise
+    clsact.attach(program, number)  # a kernel before 6.6
+    return None
+
+
+def remove_filters(interfaces: Sequence[str]) -> None:
+    """Of clsact, on these interfaces; no word when it cannot be done."""
+    for interface in interfaces:
+        with contextlib.suppress(OSError):
+            clsact.detach(number_of(interface))
 
 
 def _try_redirects(made: elf.Object, interfaces: Sequence[str]) -> None:

@@ -59,7 +59,9 @@ def load_confined(interfaces: Sequence[str], mode: str, *, max_flows: int = 6553
     said = json.loads(report)
     if "error" in said:
         raise FlowError(said["error"])
-    return KernelFastPath(said["engine"], said["reason"], dict(zip(said["names"], descriptors, strict=True)))
+    return KernelFastPath(
+        said["engine"], said["reason"], dict(zip(said["names"], descriptors, strict=True)), tuple(interfaces)
+    )
 
 
 def _report(out: socket.socket, interfaces: Sequence[str], mode: str, max_flows: int) -> None:

@@ -1,6 +1,7 @@
 """Makes the kernel fast path: maps, program, links to interfaces, all held by their descriptors.
 
-Packets go on as long as any process holds the links' descriptors, or they are pinned.
+Packets go on as long as any process holds the links' descriptors, or they are pinned. With TC before Linux 6.6 there
+are no links: packets go on until `close` or the next start.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from seaway.media.flows import FlowError
 from seaway.runtime.fastpath import bpf_syscall as bpf
-from seaway.runtime.fastpath.attach import attach, close_all, create_maps, read_object
+from seaway.runtime.fastpath.attach import attach, close_all, create_maps, read_object, remove_filters
 from seaway.runtime.fastpath.bpffs import pin_name
 
 __all__ = ["KernelFastPath", "load"]
@@ -22,11 +23,12 @@ _FORWARDING = ("/proc/sys/net/ipv4/conf/lo/forwarding", "/proc/sys/net/ipv6/conf
 
 @dataclass(slots=True)
 class KernelFastPath:
-    """`fds`: maps by name, "program", and "link:INTERFACE"."""
+    """`fds`: maps by name, "program", and "link:INTERFACE" (not with TC before Linux 6.6)."""
 
     engine: str
     reason: str
     fds: dict[str, int] = field(default_factory=dict)
+    interfaces: tuple[str, ...] = ()
 
     def pin(self, directory: Path) -> None:
         """Keep all of it in `directory`, on a bpffs, beyond the life of every process. Raises `FlowError`."""
@@ -43,6 +45,8 @@ class KernelFastPath:
 
     def close(self) -> None:
         """Let go of it: without another holder or pins the programs leave the interfaces."""
+        if self.interfaces and not any(name.startswith("link:") for name in self.fds):
+            remove_filters(self.interfaces)
         close_all(self.fds)
 
 
@@ -59,7 +63,7 @@ def load(interfaces: Sequence[str], mode: str, *, max_flows: int = 65536) -> Ker
     except FlowError:
         close_all(maps)
         raise
-    return KernelFastPath(engine, reason, {**maps, **attached})
+    return KernelFastPath(engine, reason, {**maps, **attached}, tuple(interfaces))
 
 
 def _let_lookups_pass() -> None:
