@@ -410,26 +410,37 @@ def test_a_new_client_of_an_owner_takes_over(worker: Rig) -> None:
     old, worker.table = worker.table, WorkerTable(worker.path, Owner.RELAY)
     phone.sendto(b"hello", at(port))
     assert worker.up() == [(at(port), at(phone), b"hello")]
-    assert list(old.receive()) == [] and not old.alive and old.fileno() == -1
-    with pytest.raises(FlowError):
-        old.attach(phone, PortKind.PLAIN)
+    assert list(old.receive()) == [] and not old.alive
+    with pytest.raises(FlowError, match="gone"):
+        old.add(flow(port, phone, port, phone))
+    old.close()
 
 
-def test_when_the_worker_dies_sockets_are_read_as_ever(worker: Rig) -> None:
-    phone, far, port = worker.udp(), worker.udp(), worker.port()
+def test_when_the_worker_dies_the_next_gets_sockets_and_flows(worker: Rig) -> None:
+    phone, far, port, closed = worker.udp(), worker.udp(), worker.port(), worker.port()
     made = flow(port, phone, port, far)
     worker.table.add(made)
+    worker.table.add(flow(closed, phone, port, far))
     worker.process.kill()
     worker.process.wait()
+    number = worker.table.fileno()
     assert list(worker.table.receive()) == [] and not worker.table.alive
     assert worker.table.read(made.key) is None and worker.table.keys() == []
-    with pytest.raises(FlowError):
+    with pytest.raises(FlowError, match="gone"):
         worker.table.add(made)
     in_segments(phone, at(port), [b"mine", b"each"])
     assert [port.recv(2000), port.recv(2000)] == [b"mine", b"each"]
+    late = worker.port()
+    closed.close()
+
     worker.process = start_worker(worker.path, program=program())  # over the socket left behind
-    worker.table = WorkerTable(worker.path, Owner.RELAY)
-    worker.table.attach(port, PortKind.PLAIN)
+    worker.until(lambda: worker.table.read(made.key) == FlowCounters())
+    assert worker.table.alive and worker.table.fileno() == number
+    assert worker.table.keys() == [made.key]
+    phone.sendto(rtp(1), at(port))
+    assert far.recv(2000) == rtp(1)
+    phone.sendto(b"hello", at(late))
+    assert worker.up() == [(at(late), at(phone), b"hello")]
 
 
 def test_the_worker_ends_with_its_parent(tmp_path: Path) -> None:

@@ -8,10 +8,13 @@ datagrams without a flow come on a descriptor of their own, which the worker nev
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import pwd
+import select
 import socket
 import subprocess
+import time
 import weakref
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
@@ -25,7 +28,8 @@ from seaway.runtime.ipc import IpcError, dial_packets, listen_packets
 
 __all__ = ["Owner", "WorkerTable", "native_worker", "no_native_worker", "start_worker", "worker_command"]
 
-_ANSWER_IN = 2.0  # seconds; a worker that takes longer is as good as dead
+_ANSWER_IN = 1.0  # seconds; a worker that takes longer is as good as dead
+_TRY_AGAIN = (0.3, 5.0)  # seconds between looks for another worker, first and longest
 _RECEIVE = 256  # datagrams a call
 _UDP_GRO = 104
 _BINARY = Path(__file__).parent / "native" / "seaway-worker"
@@ -87,11 +91,20 @@ def _group(uid: int) -> int:
         return uid
 
 
+class _GoneError(FlowError):
+    """The worker does not answer (any more)."""
+
+
+class _RefusedError(FlowError):
+    """The worker said no."""
+
+
 class WorkerTable:
     """A `FlowTable`. Raises `FlowError` when nobody answers at `path`, or in another version.
 
-    When the worker dies `alive` becomes false: commands then fail or find nothing, `receive` is empty, `fileno` is -1.
-    Sockets that were attached can be read as ever. The owner makes a new table when there is a worker again.
+    When the worker dies, `alive` becomes false: commands find nothing, `add` fails, `receive` is empty. A later command
+    finds the worker that took its place, which gets the sockets and flows that this table has given; flows count from 0
+    then. In between nobody reads the sockets.
     """
 
     engine = "userspace"
@@ -99,22 +112,20 @@ class WorkerTable:
 
     def __init__(self, path: Path, owner: int, reason: str = "chosen") -> None:
         self.reason = reason
-        self._path = path
+        self._path, self._owner = path, owner
         self._attached: weakref.WeakValueDictionary[Address, socket.socket] = weakref.WeakValueDictionary()
+        self._kinds: dict[Address, PortKind] = {}
+        self._flows: dict[FlowKey, Flow] = {}
+        self._ready = select.epoll()  # holds `_up`: what `fileno` says stays the same for another worker
+        self._connection: socket.socket | None = None
         self._up = -1
+        self._pause = _TRY_AGAIN[0]
+        self._try_at = math.inf  # when to look for another worker; never before there was one
         try:
-            self._connection = dial_packets(path, timeout=_ANSWER_IN)
-        except IpcError as error:
-            raise FlowError(str(error)) from error
-        try:
-            _, descriptor = self._ask(Operation.HELLO, a=owner, number=wire.VERSION)
+            self._connect()
         except FlowError:
-            self._connection.close()
+            self.close()
             raise
-        if descriptor < 0:
-            self._connection.close()
-            raise FlowError(f"{path}: the worker gave no descriptor; raise the limit of open files")
-        self._up = descriptor
 
     @property
     def alive(self) -> bool:
@@ -127,18 +138,27 @@ class WorkerTable:
             local = made.getsockname()[:2]
         except OSError as error:
             raise FlowError(f"the socket cannot be attached: {error.strerror or error}") from error
-        self._ask(Operation.ATTACH, wire.encode_address(local), a=kind, descriptor=made.fileno())
-        self._attached[local] = made
+        self._attached[local], self._kinds[local] = made, kind
+        if not self._usable():
+            return  # the next worker gets it
+        try:
+            self._ask(Operation.ATTACH, wire.encode_address(local), a=kind, lent=made.fileno())
+        except FlowError:
+            if self.alive:
+                self._forget(local)
+                raise
 
     def detach(self, local: Address) -> None:
-        self._attached.pop(local, None)
+        self._forget(local)
         with contextlib.suppress(FlowError):
             self._ask(Operation.DETACH, wire.encode_address(local))
 
     def add(self, flow: Flow) -> None:
         self._ask(Operation.ADD, wire.encode_flow(flow))
+        self._flows[flow.key] = flow
 
     def remove(self, key: FlowKey) -> FlowCounters | None:
+        self._flows.pop(key, None)
         return self._counters(Operation.REMOVE, key)
 
     def read(self, key: FlowKey) -> FlowCounters | None:
@@ -148,7 +168,7 @@ class WorkerTable:
         return [key for body in self._pages(Operation.KEYS) for key in wire.decode_keys(body)]
 
     def fileno(self) -> int:
-        return self._up
+        return self._ready.fileno()
 
     def receive(self) -> Iterable[DatagramUp]:
         found: list[DatagramUp] = []
@@ -168,10 +188,9 @@ class WorkerTable:
         return found
 
     def close(self) -> None:
-        self._connection.close()
-        if self._up >= 0:
-            os.close(self._up)
-            self._up = -1
+        self._disconnect()
+        self._ready.close()
+        self._try_at = math.inf
 
     # -- more than a FlowTable
 
@@ -192,6 +211,61 @@ class WorkerTable:
         return wire.decode_totals(reply.body) if reply is not None else None
 
     # -- inside
+
+    def _connect(self) -> None:
+        try:
+            self._connection = dial_packets(self._path, timeout=_ANSWER_IN)
+        except IpcError as error:
+            raise FlowError(str(error)) from error
+        _, descriptor = self._exchange(Operation.HELLO, a=self._owner, number=wire.VERSION)
+        if descriptor < 0:
+            raise FlowError(f"{self._path}: the worker gave no descriptor; raise the limit of open files")
+        self._up = descriptor
+        self._ready.register(descriptor, select.EPOLLIN)
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        if self._up >= 0:
+            self._ready.unregister(self._up)
+            os.close(self._up)
+            self._up = -1
+
+    def _lost(self) -> None:
+        self._disconnect()
+        self._try_at = time.monotonic() + self._pause
+        self._pause = min(self._pause * 2, _TRY_AGAIN[1])
+        for made in self._attached.values():
+            with contextlib.suppress(OSError):  # closed meanwhile
+                made.setsockopt(socket.IPPROTO_UDP, _UDP_GRO, 0)
+
+    def _usable(self) -> bool:
+        """Whether there is a worker; looks for another one now and then."""
+        if self.alive or time.monotonic() < self._try_at:
+            return self.alive
+        try:
+            self._connect()
+            self._give_all()
+            self._pause = _TRY_AGAIN[0]
+        except (FlowError, OSError):
+            self._lost()
+        return self.alive
+
+    def _give_all(self) -> None:
+        """To a new worker: what the old one had. What is closed meanwhile is refused, and its flows with it."""
+        for local, made in list(self._attached.items()):
+            if made.fileno() >= 0:
+                with contextlib.suppress(_RefusedError):
+                    address, kind = wire.encode_address(local), self._kinds[local]
+                    self._exchange(Operation.ATTACH, address, a=kind, lent=made.fileno())
+        for flow in list(self._flows.values()):
+            with contextlib.suppress(_RefusedError):
+                self._exchange(Operation.ADD, wire.encode_flow(flow))
+
+    def _forget(self, local: Address) -> None:
+        self._attached.pop(local, None)
+        self._kinds.pop(local, None)
 
     def _counters(self, operation: Operation, key: FlowKey) -> FlowCounters | None:
         with contextlib.suppress(FlowError):  # what cannot be a key is none
@@ -216,32 +290,34 @@ class WorkerTable:
             return None
 
     def _ask(
-        self, operation: Operation, body: bytes = b"", *, a: int = 0, number: int = 0, descriptor: int = -1
+        self, operation: Operation, body: bytes = b"", *, a: int = 0, number: int = 0, lent: int = -1
     ) -> tuple[Reply, int]:
         """The reply and the descriptor that came with it, or -1. Raises `FlowError`."""
+        if not self._usable():
+            raise FlowError(f"{self._path}: the worker is gone; see whether it is started again")
+        try:
+            return self._exchange(operation, body, a=a, number=number, lent=lent)
+        except _GoneError:
+            self._lost()
+            raise
+
+    def _exchange(
+        self, operation: Operation, body: bytes = b"", *, a: int = 0, number: int = 0, lent: int = -1
+    ) -> tuple[Reply, int]:
+        """Raises `_RefusedError` or `_GoneError`."""
+        assert self._connection is not None
         request = wire.encode_request(operation, body, a=a, number=number)
         try:
-            if descriptor >= 0:
-                socket.send_fds(self._connection, [request], [descriptor])
+            if lent >= 0:
+                socket.send_fds(self._connection, [request], [lent])
             else:
                 self._connection.send(request)
             message, descriptors, _, _ = socket.recv_fds(self._connection, wire.MAX_MESSAGE, 1)
         except OSError as error:
-            self._lost()
-            raise FlowError(f"{self._path}: {error.strerror or error}; the worker has to be restarted") from error
-        came = descriptors[0] if descriptors else -1
+            raise _GoneError(f"{self._path}: {error.strerror or error}; the worker has to be restarted") from error
         if not message:
-            self._lost()
-            raise FlowError(f"{self._path}: the worker closed the connection; see whether it runs")
+            raise _GoneError(f"{self._path}: the worker closed the connection; see whether it runs")
         reply = wire.decode_reply(message)
         if reply.status == Status.REFUSED:
-            raise FlowError(f"userspace worker: {reply.body.decode('ascii', 'replace')}")
-        return reply, came
-
-    def _lost(self) -> None:
-        """The worker is gone: what was attached is read by its owner again, packet by packet."""
-        self.close()
-        for made in self._attached.values():
-            with contextlib.suppress(OSError):  # closed meanwhile
-                made.setsockopt(socket.IPPROTO_UDP, _UDP_GRO, 0)
-        self._attached.clear()
+            raise _RefusedError(f"userspace worker: {reply.body.decode('ascii', 'replace')}")
+        return reply, descriptors[0] if descriptors else -1
