@@ -224,6 +224,23 @@ def test_pins_hold_it_too(
     clean_pins(pins)  # no bpffs: nothing
 
 
+def test_a_start_right_after_an_end(network: Network, tmp_path: FilePath) -> None:
+    """The kernel takes pinned programs away a little after the pins are gone; native XDP must not be lost by that."""
+    pins = tmp_path / "pins"
+    mount_bpffs(pins)
+    try:
+        with network.inside("r"):
+            for _ in range(3):
+                made = load_confined(["ra", "rb"], "xdp-native")
+                made.pin(pins)
+                made.close()
+                clean_pins(pins)
+            load_confined(["ra", "rb"], "xdp-native").close()
+    finally:
+        clean_pins(pins)
+        run(f"umount {pins}")
+
+
 def names_in(pins: FilePath) -> list[str]:
     return sorted(each.name for each in pins.iterdir() if "." not in each.name)
 

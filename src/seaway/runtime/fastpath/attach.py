@@ -30,6 +30,7 @@ _SECTIONS = {"xdp-native": "xdp/native", "xdp-generic": "xdp/generic", "tc": "tc
 _SIZED = ("flows4", "flows6")
 _TRIAL_FRAMES = 32
 _TRIAL_PATIENCE = 0.5  # seconds until a frame is counted
+_BUSY_PATIENCE = 0.5  # seconds until the kernel has taken away a program that was let go of
 
 
 def read_object() -> elf.Object:
@@ -112,14 +113,19 @@ def _attach_engine(made: elf.Object, maps: dict[str, int], interfaces: Sequence[
 def _attach_one(program: int, interface: str, engine: str) -> int | None:
     """The link's descriptor; `None` for a filter, which needs none."""
     number = number_of(interface)
-    try:
-        if engine == "tc":
-            return _attach_tc(program, number)
-        return bpf.link_create(program, number, bpf.XDP, bpf.XDP_NATIVE if engine == "xdp-native" else bpf.XDP_GENERIC)
-    except OSError as problem:
-        if problem.errno == errno.EBUSY:
-            raise _Refused(f"{interface} has another XDP program") from None
-        raise _Refused(f"{interface}: {_line(problem)}") from None
+    limit = time.monotonic() + _BUSY_PATIENCE
+    while True:
+        try:
+            if engine == "tc":
+                return _attach_tc(program, number)
+            mode = bpf.XDP_NATIVE if engine == "xdp-native" else bpf.XDP_GENERIC
+            return bpf.link_create(program, number, bpf.XDP, mode)
+        except OSError as problem:
+            if problem.errno != errno.EBUSY:
+                raise _Refused(f"{interface}: {_line(problem)}") from None
+            if time.monotonic() > limit:
+                raise _Refused(f"{interface} has another XDP program") from None
+        time.sleep(0.01)
 
 
 def _attach_tc(program: int, number: int) -> int | None:
