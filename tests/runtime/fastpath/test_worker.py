@@ -118,6 +118,25 @@ def test_other_channel_data_goes_up(worker: Rig, data: bytes) -> None:
     assert worker.up() == [(at(server), at(client), data)]
 
 
+def test_more_clients_of_a_port_than_it_has_siblings(worker: Rig) -> None:
+    clients = [worker.udp(f"127.0.3.{number}") for number in range(1, 41)]
+    server, relayed, peer = worker.port(kind=PortKind.CHANNEL), worker.port(), worker.udp()
+    for number, client in enumerate(clients):
+        channel = 0x4000 + number
+        worker.table.add(flow(server, client, relayed, peer, prefix=channel, add=Prefix(PortKind.MUX, number)))
+    phones = [worker.udp(f"127.0.4.{number}") for number in range(1, 41)]
+    for number, (client, phone) in enumerate(zip(clients, phones, strict=True)):
+        worker.table.add(flow(relayed, phone, server, client, add=Prefix(PortKind.CHANNEL, 0x4000 + number)))
+    totals = worker.table.totals()
+    assert totals is not None and totals.siblings == 16 + 16
+    for number, (client, phone) in enumerate(zip(clients, phones, strict=True)):
+        front = (0x4000 + number).to_bytes(2, "big") + len(rtp(number)).to_bytes(2, "big")
+        client.sendto(front + rtp(number), at(server))
+        assert peer.recvfrom(2000) == (number.to_bytes(4, "big") + rtp(number), at(relayed))
+        phone.sendto(rtp(number), at(relayed))
+        assert client.recvfrom(2000) == (front + rtp(number), at(server))
+
+
 def test_multiplex_ids(worker: Rig) -> None:
     core, phones = worker.udp("127.0.1.1"), [worker.udp(f"127.0.2.{n}") for n in range(1, 4)]
     shared, port = worker.port(kind=PortKind.MUX), worker.port()

@@ -30,6 +30,7 @@ __all__ = ["Owner", "WorkerTable", "native_worker", "no_native_worker", "start_w
 
 _ANSWER_IN = 1.0  # seconds; a worker that takes longer is as good as dead
 _TRY_AGAIN = (0.3, 5.0)  # seconds between looks for another worker, first and longest
+_PREDECESSOR_ENDS_IN = 0.3  # seconds
 _RECEIVE = 256  # datagrams a call
 _UDP_GRO = 104
 _BINARY = Path(__file__).parent / "native" / "seaway-worker"
@@ -69,7 +70,7 @@ def start_worker(
     if found is None:
         raise FlowError(no_native_worker())
     try:
-        with listen_packets(path) as listener:
+        with _listen(path) as listener:
             if uid is not None:
                 os.chown(path, uid, -1, follow_symlinks=False)
             command = [*worker_command(found, listener.fileno(), os.getpid()), *options]
@@ -82,6 +83,18 @@ def start_worker(
         raise FlowError(str(error)) from error
     except OSError as error:
         raise FlowError(f"{found}: {error.strerror or error}; check that it may be executed") from error
+
+
+def _listen(path: Path) -> socket.socket:
+    """Waits a moment for the worker of a supervisor that has just been killed: it is about to end."""
+    limit = time.monotonic() + _PREDECESSOR_ENDS_IN
+    while True:
+        try:
+            return listen_packets(path)
+        except IpcError:
+            if time.monotonic() > limit:
+                raise
+            time.sleep(0.02)
 
 
 def _group(uid: int) -> int:
