@@ -56,8 +56,8 @@ def render(figures: Sequence[Figure], about: Mapping[str, str]) -> str:
     for bench in dict.fromkeys(each.bench for each in figures):
         rows = [each for each in figures if each.bench == bench]
         if bench in tables.TITLES:
-            title, text = tables.TITLES[bench]
-            lines += ["", f"## {title}", "", text, "", f"`{rows[0].command}`", "", *tables.table(bench, rows)]
+            lines += ["", f"## {tables.TITLES[bench]}", "", tables.text(bench), "", f"`{rows[0].command}`", ""]
+            lines += tables.table(bench, rows)
             continue
         title, text = _TITLES[bench]
         ours = next((each.value for each in rows if each.subject == "seaway"), None)

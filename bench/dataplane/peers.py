@@ -75,6 +75,7 @@ class _Program(Relay):
 
     def stop(self) -> None:
         if self.process is not None:
+            self.process.popen.kill()  # they take seconds to end by themselves
             self.process.stop()
             self.process = None
 

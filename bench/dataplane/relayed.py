@@ -46,6 +46,7 @@ def _one(rig: Rig, stage: Stage, bench: str, relay: Relay) -> list[Figure]:
     try:
         for generator, name in _NAMES.items():
             stage.verify(relay, generator)
+            relay.rate = Relay.rate
             for size in _SIZES:
                 for flows in _FLOWS:
                     case = f"{name}, {size} octets, {flows:,} flow{'s' * (flows > 1)}"
