@@ -254,3 +254,14 @@ def test_binding() -> None:
     )
     answer = open_rig.answer(client.bare(Method.BINDING, Attribute(0x7777, b"")), client.key_of)
     assert answer is not None and code(decode(answer)) == 420
+
+
+def test_r9_reserved_ports_count() -> None:
+    rig = Rig(per_user=4)
+    answers = []
+    for client in clients(rig, 6):
+        answers.append(code(client.allocate(even_port(reserve_next=True))))
+        client.ask(Method.REFRESH, lifetime(0))
+    assert answers == [0, 0, 0, 0, 486, 486]
+    rig.pass_time(31)
+    assert code(Client(rig).allocate()) == 0

@@ -10,7 +10,7 @@ from seaway.wire.stun.attribute import Attribute, AttributeType
 from seaway.wire.stun.channel_data import channel_number
 from seaway.wire.stun.methods import Method
 
-from .rig import PEER, PEER6, Client, Rig, code, networks, of
+from .rig import PEER, PEER6, Client, Rig, code, config, networks, of
 
 
 def ready(**changes: object) -> tuple[Rig, Client]:
@@ -161,3 +161,19 @@ def test_timers_do_not_pile_up() -> None:
         client.ask(Method.REFRESH)
         rig.now += 1
     assert len(rig.server._timers._heap) < 10
+
+
+def test_new_settings_take_back_what_they_forbid() -> None:
+    rig, client = ready(allow=networks("10.7.0.0/16"))
+    other = Client(rig, "bob")
+    other.allocate()
+    relay = ("4.4.4.4", other.relay.local[1])
+    for number, peer in enumerate([("10.7.0.1", 9), PEER, relay]):
+        assert code(client.bind(0x4000 + number, peer)) == 0
+    rig.server.update(config(users={"alice": rig.config.users["alice"]}))
+    assert [each.peer for each in of(rig.drain(), ChannelFlowRemoved)] == [("10.7.0.1", 9)]
+    assert not client.channel(0x4000, b"x") and not client.send(b"x", ("10.7.0.1", 9))
+    assert client.channel(0x4001, b"x") and client.channel(0x4002, b"x")
+    assert code(client.bind(0x4003, ("10.7.0.1", 9))) == 403
+    assert code(client.ask(Method.REFRESH)) == 0
+    assert code(other.ask(Method.REFRESH)) == 401  # no longer a user

@@ -101,7 +101,7 @@ def test_garbage_raises_nothing_else(data: bytes) -> None:
 
 
 def test_too_many_attributes() -> None:
-    many = [Attribute(0x8077, b"")] * 64
+    many = [Attribute(0x8077, b"")] * 96
     assert view(encode(MessageClass.REQUEST, BINDING, bytes(12), many, fingerprint=False))
     with pytest.raises(StunError):
         view(encode(MessageClass.REQUEST, BINDING, bytes(12), [*many, many[0]], fingerprint=False))

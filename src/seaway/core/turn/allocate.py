@@ -161,7 +161,7 @@ class Allocate:
             allocation.relays[relay.family] = relay
             return b""
         if wish.even and len(wish.families) == 1:
-            got = relays.open_even(wish.families[0], now, user=login.user, reserve_next=wish.reserve)
+            got = relays.open_even(wish.families[0], now, login=login, reserve_next=wish.reserve)
             if got is None:
                 raise _Refused(508)
             allocation.relays[got[0].family] = got[0]
@@ -188,7 +188,7 @@ class Allocate:
     def _open_one(self, family: Family, wish: _Wish, login: Login, now: float) -> Relay | None:
         if not wish.even:
             return self._parts.relays.open(family, wish.transport, now)
-        got = self._parts.relays.open_even(family, now, user=login.user, reserve_next=False)
+        got = self._parts.relays.open_even(family, now, login=login, reserve_next=False)
         return None if got is None else got[0]
 
     def _refuse(self, request: Request, login: Login, code: int, body: bytes = b"") -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 
 from seaway.core.turn.auth import Authenticator
 from seaway.core.turn.config import TurnConfig
@@ -41,6 +42,27 @@ class Parts:
         if peer[0] in self.relays.hosts or not self.policy.allows(peer[0]):
             return None
         return peer, False
+
+    def update(self, config: TurnConfig) -> None:
+        """New users, secrets and networks; the rest of the settings is for a new start."""
+        self.config = replace(
+            self.config,
+            users=config.users,
+            secrets=config.secrets,
+            own=config.own,
+            allow=config.allow,
+            deny=config.deny,
+            nat64=config.nat64,
+        )
+        self.auth = Authenticator(self.config, self.random_octets, self.outputs.append)
+        self.policy = policy_of(self.config)
+        for allocation in self.table.by_client.values():
+            allocation.login.good_until = 0.0  # the next request is proven anew
+            self.table.forbid(allocation, self._still)
+
+    def _still(self, peer: Address) -> bool:
+        public = any(peer[0] == relay.public[0] for _, relay in self.relays.owners.values())
+        return public or self.policy.allows(peer[0])
 
 
 def policy_of(config: TurnConfig) -> PeerPolicy:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from seaway.core.turn.allocation import Allocation, Relay
 from seaway.core.turn.config import TurnConfig
 from seaway.core.turn.io import Address, Family, PortRefused, RelayKey, RelayPorts, RelayTransport
+from seaway.core.turn.login import Login
 from seaway.core.turn.port_pool import RelayPortPool
 from seaway.core.turn.timers import Timers
 
@@ -29,7 +30,7 @@ class Relays:
         self._random_octets = random_octets
         self._timers = timers
         self._pools: dict[tuple[Family, RelayTransport], RelayPortPool] = {}
-        self._reserved: dict[bytes, tuple[Relay, str, float]] = {}  # token -> relay, user, end
+        self._reserved: dict[bytes, tuple[Relay, Login, float]] = {}  # token -> relay, who, end
         self.owners: dict[RelayKey, tuple[Allocation, Relay]] = {}
         self.by_public: dict[tuple[RelayTransport, Address], Relay] = {}
         self.hosts: set[str] = set()
@@ -47,7 +48,7 @@ class Relays:
                 return relay
         return None
 
-    def open_even(self, family: Family, now: float, *, user: str, reserve_next: bool) -> tuple[Relay, bytes] | None:
+    def open_even(self, family: Family, now: float, *, login: Login, reserve_next: bool) -> tuple[Relay, bytes] | None:
         """An even port, and the token of the next one when that is wanted (empty otherwise)."""
         pool = self._pool(family, "udp")
         for _ in range(_TRIES):
@@ -65,7 +66,7 @@ class Relays:
                 return relay, b""
             held, again = self._bind(family, "udp", port + 1, now)
             if held is not None:
-                return relay, self._hold(held, user, now)
+                return relay, self._hold(held, login, now)
             self.close(relay, now)
             if not again:
                 return None
@@ -74,10 +75,14 @@ class Relays:
     def redeem(self, token: bytes, user: str, now: float) -> Relay | None:
         """The reserved relay, once and only for the user that got the token."""
         held = self._reserved.get(token)
-        if held is None or held[1] != user or held[2] <= now:
+        if held is None or held[1].user != user or held[2] <= now:
             return None
         del self._reserved[token]
         return held[0]
+
+    def reserved_by(self, owner: str) -> int:
+        """Ports held for a user count as allocations (R9): else Allocate and Refresh 0 by turns would take them all."""
+        return sum(login.owner == owner for _, login, _ in self._reserved.values()) if self._reserved else 0
 
     def own(self, relay: Relay, allocation: Allocation) -> None:
         """From now on the relay is the allocation's, and a possible peer of others."""
@@ -114,9 +119,9 @@ class Relays:
         public = (self._config.public.get(local[0], local[0]), local[1])
         return Relay(key, local, public, family), False
 
-    def _hold(self, relay: Relay, user: str, now: float) -> bytes:
+    def _hold(self, relay: Relay, login: Login, now: float) -> bytes:
         token = self._random_octets(8)
-        self._reserved[token] = (relay, user, now + RESERVATION_LIFETIME)
+        self._reserved[token] = (relay, login, now + RESERVATION_LIFETIME)
 
         def lapse(at: float) -> None:
             held = self._reserved.pop(token, None)

@@ -138,6 +138,12 @@ class TurnServer:
         self._parts.alternate = alternate
         self._parts.redirect = always
 
+    def update(self, config: TurnConfig) -> None:
+        """Takes over users, secrets, `own`, `allow`, `deny` and `nat64` of new settings; the others need a new start.
+        Allocations stay; their next request is proven against the new users, and peers that are forbidden now lose
+        permission and channel at once."""
+        self._parts.update(config)
+
     @property
     def allocations(self) -> int:
         return len(self._by_client)

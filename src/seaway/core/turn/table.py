@@ -10,6 +10,7 @@ from typing import Literal
 from seaway.core.turn.allocation import CHANNEL_REST, Allocation, Channel, Relay
 from seaway.core.turn.config import TurnConfig
 from seaway.core.turn.io import (
+    Address,
     AllocationDeleted,
     AllocationExpired,
     ChannelFlowAdded,
@@ -38,7 +39,8 @@ class Table:
 
     def refusal(self, owner: str, source: str) -> int:
         """Why no more allocation can be made: 486 for the user's or source's share, 508 for the whole, 0 if it can."""
-        if self._users[owner] >= self.config.per_user or self._sources[source] >= self.config.per_source:
+        used = self._users.get(owner, 0) + self.relays.reserved_by(owner)
+        if used >= self.config.per_user or self._sources.get(source, 0) >= self.config.per_source:
             return 486
         return 508 if len(self.by_client) >= self.config.max_allocations else 0
 
@@ -65,6 +67,14 @@ class Table:
             self._tell(AllocationExpired(client, user, relayed))
         else:
             self._tell(AllocationDeleted(client, user, relayed, reason))
+
+    def forbid(self, allocation: Allocation, allowed: Callable[[Address], bool]) -> None:
+        """Takes back what a new policy no longer allows. Called with each peer of a channel, and with port 0 for the
+        host of a permission."""
+        for channel in [each for each in allocation.channels.values() if not allowed(each.peer)]:
+            self.forget(allocation, channel)
+        for host in [each for each in allocation.permissions if not allowed((each, 0))]:
+            del allocation.permissions[host]
 
     def drop_relay(self, allocation: Allocation, relay: Relay, now: float) -> None:
         """One of two relays goes (RFC 8656 §8.2); what used it goes with it."""

@@ -39,7 +39,7 @@ class View:
         self.fingerprint = False
 
 
-def view(data: bytes, *, max_attributes: int = 64) -> View:
+def view(data: bytes, *, max_attributes: int = 96) -> View:
     """Raises `StunError`: a length that does not agree (R4), too many attributes, a FINGERPRINT that does not fit."""
     end = len(data)
     if end < 20:
