@@ -124,11 +124,36 @@ static INLINE long load(void *ctx, const int tc, u32 at, void *to, u32 size)
 	return tc ? skb_load_bytes(ctx, at, to, size) : xdp_load_bytes(ctx, at, to, size);
 }
 
-/* Well-formed RTP (RFC 3550 §5.1, §5.3.1) or RTCP (§6.1; packet types RFC 5761 §4), in clear or not. */
-static INLINE int read_media(void *ctx, const int tc, u32 at, u32 size, struct media *media)
+/* The first words after the prefix, as far as the packet has them. Read at once: without CAP_PERFMON the verifier does
+ * not let the compiler keep a pointer on the stack and use its place again. */
+static INLINE void read_head(const void *data, const void *end, const int v6, u32 strip, be32 *head)
 {
-	be32 head[3] = {};
-	if (size < 8 || load(ctx, tc, at, head, 8))
+	const be32 *from = data + ETHERNET + L3_LENGTH(v6) + UDP;
+	if (strip) {
+		from = data + ETHERNET + L3_LENGTH(v6) + UDP + PREFIX;
+		OPAQUE(from); /* or the compiler would calculate it from `strip` */
+	}
+	be32 first = 0, second = 0, third = 0;
+	if ((const void *)(from + 3) <= end) {
+		first = from[0];
+		second = from[1];
+		third = from[2];
+	} else if ((const void *)(from + 2) <= end) {
+		first = from[0];
+		second = from[1];
+	}
+	OPAQUE(first);
+	OPAQUE(second);
+	OPAQUE(third);
+	head[0] = first;
+	head[1] = second;
+	head[2] = third;
+}
+
+/* Well-formed RTP (RFC 3550 §5.1, §5.3.1) or RTCP (§6.1; packet types RFC 5761 §4), in clear or not. */
+static INLINE int read_media(void *ctx, const int tc, const be32 *head, u32 at, u32 size, struct media *media)
+{
+	if (size < 8)
 		return 0;
 	u32 first = SWAP32(head[0]);
 	if (first >> 30 != 2)
@@ -138,7 +163,7 @@ static INLINE int read_media(void *ctx, const int tc, u32 at, u32 size, struct m
 		media->rtcp = 1;
 		return 4 + 4 * (first & 0xFFFF) <= size;
 	}
-	if (size < 12 || load(ctx, tc, at + 8, &head[2], 4))
+	if (size < 12)
 		return 0;
 	u32 length = 12 + 4 * (first >> 24 & 15);
 	if (first >> 28 & 1) {

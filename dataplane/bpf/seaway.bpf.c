@@ -155,12 +155,14 @@ static INLINE int relay(void *ctx, const void *data, const void *end, const enum
 			return up(NO_PREFIX);
 		strip = PREFIX;
 	}
+	be32 head[3];
+	read_head(data, end, v6, strip, head);
 	struct flow *flow = find_flow(&packet, v6, prefix);
 	if (!flow)
 		return up(NO_FLOW);
 	struct media media = {};
 	u32 size = packet.size - strip;
-	if (flow->kind == MEDIA && !read_media(ctx, tc, payload + strip, size, &media))
+	if (flow->kind == MEDIA && !read_media(ctx, tc, head, payload + strip, size, &media))
 		return up(NOT_MEDIA);
 	if (packet.ttl <= 1)
 		return up(TTL);
@@ -218,7 +220,7 @@ int seaway_generic(struct xdp_md *ctx)
 SECTION("tc/relay")
 int seaway_tc(struct skb *ctx)
 {
-	enum { HEADERS = ETHERNET + 40 + UDP + PREFIX };
+	enum { HEADERS = ETHERNET + 40 + UDP + PREFIX + 12 };
 	if (ctx->vlan_present || ctx->pkt_type)
 		return TC_NEXT;
 	if ((void *)(u64)ctx->data + HEADERS > (void *)(u64)ctx->data_end)
