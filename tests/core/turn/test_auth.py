@@ -64,7 +64,22 @@ def test_md5_without_algorithms_is_the_old_client() -> None:
 def test_sha256() -> None:
     client = sha256_client(Rig())
     assert code(client.allocate(*SHA256)) == 0
-    assert code(client.ask(Method.REFRESH, *SHA256)) == 0
+    answer = client.ask(Method.REFRESH, *SHA256)
+    assert code(answer) == 0 and answer.first(AttributeType.MESSAGE_INTEGRITY_SHA256) is not None
+
+
+def test_the_answer_is_signed_by_the_algorithm_of_the_request() -> None:
+    # RFC 8489 §9.2.4: SHA-256, unless the request named no algorithm
+    rig = Rig()
+    client = Client(rig)
+    client.allocate()
+    for sha256 in (False, True):
+        answer = client.ask(Method.REFRESH, sha256=sha256)
+        assert answer.first(AttributeType.MESSAGE_INTEGRITY) is not None
+    client = sha256_client(rig)
+    client.key = client_md5 = Client(rig).key
+    answer = client.allocate(password_algorithms([2, 1]), password_algorithm(1))
+    assert answer.first(AttributeType.MESSAGE_INTEGRITY) is None and answer.has_integrity(client_md5)
 
 
 def test_bidding_down_is_refused() -> None:

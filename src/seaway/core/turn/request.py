@@ -8,7 +8,7 @@ from seaway.core.turn.allocation import Allocation
 from seaway.core.turn.io import Address, ClientKey
 from seaway.core.turn.login import Login
 from seaway.wire.stun.address import xor_mapped_address
-from seaway.wire.stun.attribute import Attribute, encode_attribute
+from seaway.wire.stun.attribute import Attribute, AttributeType, encode_attribute
 from seaway.wire.stun.error_code import error_code
 from seaway.wire.stun.methods import ERROR, SUCCESS
 from seaway.wire.stun.signer import seal_fingerprint
@@ -16,6 +16,7 @@ from seaway.wire.stun.view import View
 
 __all__ = ["Request", "encoded", "failure", "mapped", "plain", "success"]
 
+_ALGORITHM = AttributeType.PASSWORD_ALGORITHM.value
 REASONS = {
     300: "Try Alternate",
     400: "Bad Request",
@@ -55,7 +56,7 @@ class Request:
 
 
 def success(request: Request, body: bytes = b"") -> bytes:
-    """`body`: encoded attributes. Signed like the request, fingerprint as in the request."""
+    """`body`: encoded attributes. Fingerprint as in the request."""
     return _sealed(request, request.message.type | SUCCESS, body)
 
 
@@ -94,5 +95,6 @@ def _sealed(request: Request, kind: int, body: bytes) -> bytes:
     message, login = request.message, request.login
     if login is None:
         return plain(message, kind, body)
-    sealed = login.signer.seal(kind, message.transaction_id, body, sha256=message.sha256 != 0)
+    sha256 = _ALGORITHM in message.values  # RFC 8489 §9.2.4: SHA-1 is for clients that named no algorithm
+    sealed = login.signer.seal(kind, message.transaction_id, body, sha256=sha256)
     return seal_fingerprint(sealed) if message.fingerprint else sealed
