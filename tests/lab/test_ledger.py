@@ -36,7 +36,8 @@ def test_every_difference_is_named() -> None:
 
 def test_live_rows_count_each_packet_once() -> None:
     counters = _counted(3, 2) | {"edge1": Counters({"T11-01": Count(3, 2), "T11-07": Count()})}
-    books = live_rows(counters, _seen(3, 2))
+    books = live_rows(counters, _seen(3, 2), {"core1": {"Y01-04": 7}})
+    assert books.pop("Y01-04").at == {"core1 fast path": (7, 0)}
     assert list(books) == ["T11-01"]
     assert books["T11-01"].packets == 5
     assert books["T11-01"].at == {"inner": (3, 2), "edge1": (3, 2)}

@@ -43,7 +43,9 @@ class Fast(Runner):
         super().__init__()
         self.table = FakeTable()
         self.ports = FakePorts()
-        self.fast = FastFlows(self.table, lambda local, remote, incoming: admitted)
+        self.fast = FastFlows(
+            self.table, lambda local, remote, incoming: "IN" if incoming and admitted else "OUT" if admitted else None
+        )
         self.engine = self.made()
 
     def made(self) -> Engine:
@@ -143,6 +145,15 @@ def test_a_session_is_not_idle_while_the_fast_path_hears_it() -> None:
     assert not [each for each in drain(runner.engine) if isinstance(each, Idle)]
     runner.engine.handle_timeout(59.5)
     assert [each for each in drain(runner.engine) if isinstance(each, Idle)]
+
+
+def test_packets_are_counted_for_the_rows_that_admit_them_also_after_the_call() -> None:
+    runner = Fast().after(*BOTH_LATCHED)
+    runner.table.passed(FlowKey(runner.address("0.a.rtp"), ALICE), 5, last_seen=2.0)
+    runner.table.passed(FlowKey(runner.address("0.b.rtp"), BOB), 3, last_seen=2.0)
+    assert runner.fast.rows() == {"IN": 8, "OUT": 8}
+    runner.engine.command(Close(2, "s"), 3.0)
+    assert runner.fast.rows() == {"IN": 8, "OUT": 8}
 
 
 def test_closing_takes_the_flows_away() -> None:

@@ -25,13 +25,19 @@ class RowBook:
         return max((forward + reply for forward, reply in self.at.values()), default=0)
 
 
-def live_rows(counters: Mapping[str, Counters], seen: Mapping[str, Seen]) -> dict[str, RowBook]:
-    """Every row whose rule accepted a packet anywhere, in the order of their names."""
+def live_rows(
+    counters: Mapping[str, Counters], seen: Mapping[str, Seen], fast: Mapping[str, Mapping[str, int]]
+) -> dict[str, RowBook]:
+    """Every row whose rule accepted a packet anywhere, in the order of their names. `fast`: node -> row -> packets that
+    its fast path carried by that row, past the node's own filter."""
     books: dict[str, RowBook] = {}
     for at, found in counters.items():
         for row, count in found.rows.items():
             if count.packets:
                 books.setdefault(row, RowBook()).at[at] = (count.forward, count.reply)
+    for node, rows in fast.items():
+        for row, packets in rows.items():
+            books.setdefault(row, RowBook()).at[f"{node} fast path"] = (packets, 0)
     for row, book in books.items():
         for each in seen.values():
             book.peers |= each.peers.get(row, set())

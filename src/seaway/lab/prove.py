@@ -21,6 +21,7 @@ from seaway.lab.firewall import Counters, forget_state, load_rules, read_counter
 from seaway.lab.ledger import RowBook, balance, inward_openings, live_rows
 from seaway.lab.measure import Measured, measure
 from seaway.lab.network import Network
+from seaway.lab.pair import NODES
 from seaway.lab.plan import Variant
 from seaway.lab.scan import Scan, scan_tcp, udp_ports, udp_volley
 from seaway.lab.session import Session
@@ -130,6 +131,11 @@ def _running(stage: Stage, expected: frozenset[Feature] = frozenset()) -> Iterat
         stage.pair.stop()
 
 
+def _fast_rows(stage: Stage) -> dict[str, dict[str, int]]:
+    """Node -> row -> packets that its fast path carried. Raises LabError."""
+    return {node: dict(stage.pair.status(node, "relay")[0]["rows"]) for node in NODES}
+
+
 def _calls(stage: Stage, proof: Proof, say: Say) -> None:
     network, resolution = _network(stage), stage.resolution
     say("calls in both directions, every packet recorded at both firewalls")
@@ -137,6 +143,7 @@ def _calls(stage: Stage, proof: Proof, say: Say) -> None:
     with _witnessed(network, "calls") as witness:
         with _running(stage) as session:
             result = measure(network, session, rtcp=True, turn=_has_turn(stage))
+            fast = _fast_rows(stage)
         time.sleep(0.2)  # the last segments of closing connections
         counters = read_counters(network)
     seen = witness.seen(resolution)
@@ -148,7 +155,7 @@ def _calls(stage: Stage, proof: Proof, say: Say) -> None:
             "proof",
             why or stage.pair.crash_report(),
         )
-    _book(proof, counters, seen, resolution, network)
+    _book(proof, counters, seen, fast, resolution, network)
     for row, peers in witness.at_core(resolution).peers.items():
         if row in proof.books:
             proof.books[row].peers |= peers
@@ -159,10 +166,11 @@ def _book(
     proof: Proof,
     counters: dict[str, Counters],
     seen: dict[str, Seen],
+    fast: dict[str, dict[str, int]],
     resolution: Resolution,
     network: Network,
 ) -> None:
-    proof.books = live_rows(counters, seen)
+    proof.books = live_rows(counters, seen, fast)
     proof.dropped = {at: each.dropped for at, each in counters.items()}
     proof.unexplained += [f"{at}: {each}" for at, found in seen.items() for each in found.unexplained]
     proof.problems += balance(counters, seen)
@@ -252,10 +260,12 @@ def _without(stage: Stage, proof: Proof, row: str, say: Say) -> None:
     media = any(each.value.startswith("RTCP") for each in expected)
     with _running(stage, expected) as session:
         result = measure(network, session, expected, rtcp=media, turn=_has_turn(stage))
+        fast = _fast_rows(stage)
     passed = read_counters(network)
     found = roots(frozenset(result.broken))
     proof.removed[row] = f"broke: {', '.join(sorted(found))}" if found else "broke: nothing"
     leaked = [at for at, each in passed.items() if row in each.rows and each.rows[row].packets]
+    leaked += [f"{node} fast path" for node, rows in fast.items() if rows.get(row)]
     if leaked:
         proof.problems.append(f"without row {row} its packets still passed at {', '.join(leaked)}")
     if found != expected:

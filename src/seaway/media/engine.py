@@ -264,7 +264,8 @@ class Engine:
             case Describe():
                 return Described(
                     command.request, "python", "no fast path", len(self._table.sessions), self._fast.flows(),
-                    self._fast.refused, self._fast.last_refusal, self.unknown_source, 0, 0,
+                    self._fast.refused, self._fast.last_refusal, tuple(self._fast.rows().items()), self.unknown_source,
+                    0, 0,
                 )  # fmt: skip
 
     def _set_remote(self, command: SetRemote, now: float) -> Failed | None:

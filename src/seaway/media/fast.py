@@ -7,6 +7,7 @@ that come in and those that go out (`admits`). Whatever changes that is followed
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 from seaway.media.flows import Flow, FlowCounters, FlowError, FlowKey, FlowTable
@@ -16,12 +17,12 @@ from seaway.media.stats import with_flow
 
 __all__ = ["Admits", "FastFlows"]
 
-Admits = Callable[[Address, Address, bool], bool]
-"""`(local, remote, incoming)`: whether a catalog row admits such UDP packets past the host's own filter."""
+Admits = Callable[[Address, Address, bool], str | None]
+"""`(local, remote, incoming)`: the catalog row that admits such UDP packets past the host's own filter, or `None`."""
 
 
-def _everything(local: Address, remote: Address, incoming: bool) -> bool:
-    return True
+def _everything(local: Address, remote: Address, incoming: bool) -> str | None:
+    return "-"
 
 
 class FastFlows:
@@ -33,7 +34,8 @@ class FastFlows:
         self._ended: dict[ComponentState, FlowCounters] = {}  # of flows that a live component had before
         self.refused = 0  # flows that the table did not take, or no row admits: their packets are relayed here
         self.last_refusal = ""
-        self._count = 0
+        self._rows: Counter[str] = Counter()  # packets of flows that ended
+        self._live: dict[FlowKey, tuple[str, str]] = {}  # rows of the packets that come in and that go out
 
     def moved(self, component: ComponentState) -> None:
         """A far side became known, changed, or was lost: both directions are looked at."""
@@ -44,13 +46,14 @@ class FastFlows:
             self._sync(self._table, component.peer)
 
     def _sync(self, table: FlowTable, component: ComponentState) -> None:
-        wanted = self._wanted(component)
+        found = self._wanted(component)
+        wanted, rows = (None, None) if found is None else found
         present = component.flow
         if wanted == present:
             return
         if present is not None and (wanted is None or wanted.key != present.key):
             self._remove(table, component, present.key)
-        if wanted is None:
+        if wanted is None or rows is None:
             return
         try:
             table.add(wanted)
@@ -59,18 +62,20 @@ class FastFlows:
             if component.flow is not None:
                 self._remove(table, component, wanted.key)
             return
-        self._count += component.flow is None
         component.flow = wanted
+        self._live[wanted.key] = rows
 
-    def _wanted(self, component: ComponentState) -> Flow | None:
+    def _wanted(self, component: ComponentState) -> tuple[Flow, tuple[str, str]] | None:
+        """The flow, with the rows that admit what comes in and what goes out."""
         peer, remote = component.peer, component.remote
         if peer is None or remote is None or peer.remote is None or component.session.closed:
             return None
-        if not self._admits(component.address, remote, True) or not self._admits(peer.address, peer.remote, False):
+        comes, goes = self._admits(component.address, remote, True), self._admits(peer.address, peer.remote, False)
+        if comes is None or goes is None:
             self._refuse(f"no row admits {remote[0]}:{remote[1]} to {peer.remote[0]}:{peer.remote[1]} on the fast path")
             return None
         clocks = tuple(component.counter.clocks.items())
-        return Flow(FlowKey(component.address, remote), peer.address, peer.remote, clocks=clocks)
+        return Flow(FlowKey(component.address, remote), peer.address, peer.remote, clocks=clocks), (comes, goes)
 
     def _refuse(self, reason: str) -> None:
         self.refused += 1
@@ -78,16 +83,28 @@ class FastFlows:
 
     def _remove(self, table: FlowTable, component: ComponentState, key: FlowKey) -> None:
         component.flow = None
-        self._count -= 1
+        rows = self._live.pop(key, ())
         counters = table.remove(key)
         if counters is None:
             return
+        for row in rows:
+            self._rows[row] += counters.packets
         before = self._ended.get(component)
         self._ended[component] = counters if before is None else _sum(before, counters)
 
     def flows(self) -> int:
         """How many the fast path has of ours."""
-        return self._count
+        return len(self._live)
+
+    def rows(self) -> dict[str, int]:
+        """Packets that the fast path carried, by the row that admitted them: each once coming in, once going out."""
+        total = Counter(self._rows)
+        for key, rows in self._live.items():
+            counters = self._table.read(key) if self._table is not None else None
+            if counters is not None:
+                for row in rows:
+                    total[row] += counters.packets
+        return {row: count for row, count in sorted(total.items()) if count}
 
     def heard(self, component: ComponentState) -> float | None:
         """When the fast path last passed a packet of this component; `None`: never."""

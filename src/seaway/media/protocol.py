@@ -215,6 +215,7 @@ class Described:
     flows: int
     not_fast: int
     last_not_fast: str
+    rows: tuple[tuple[str, int], ...]  # packets that the engine carried, by the row that admitted them, in and out
     unknown_source: int  # packets at demultiplexing ports of no flow
     unsent: int
     oversize: int

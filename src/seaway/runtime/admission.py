@@ -31,9 +31,10 @@ class Admission:
                     if claim.listens is incoming or replies:
                         self._ways.setdefault((claim.address, incoming), []).append(claim)
 
-    def __call__(self, local: Address, remote: Address, incoming: bool) -> bool:
+    def __call__(self, local: Address, remote: Address, incoming: bool) -> str | None:
+        """The row that admits such packets, or `None`."""
         host = ip_address(remote[0])
-        return any(
-            local[1] in claim.ports and claim.reaches(host, remote[1])
-            for claim in self._ways.get((local[0], incoming), ())
-        )
+        for claim in self._ways.get((local[0], incoming), ()):
+            if local[1] in claim.ports and claim.reaches(host, remote[1]):
+                return claim.row
+        return None

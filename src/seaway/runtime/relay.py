@@ -132,8 +132,10 @@ class Relay:
                 self._log.warning("relay.session_lost", session=name, reason=failure)
                 self._journal.note({name: None})
         orphans = self._engine.remove_orphans()
-        for descriptor in self._adopted.values():
+        for local, descriptor in self._adopted.items():
             os.close(descriptor)
+            assert self._table is not None
+            self._table.detach(local)
         self._adopted.clear()
         if found or orphans:
             self._log.info("relay.taken_over", sessions=len(found), orphaned_flows=orphans)
@@ -164,12 +166,14 @@ class Relay:
         key, local = self._next_key, _local(made)
         self._open[key] = made
         self._keys[local] = key
+        attached = True
         if self._table is not None:
             try:
                 self._table.attach(made, PortKind.PLAIN)
             except FlowError as error:
                 self._log.warning("relay.no_fast_path", port=port, reason=str(error))
-        if self._table is None or not self._table.reads_sockets:
+                attached = False
+        if self._table is None or not self._table.reads_sockets or not attached:
             self._loop.add_reader(made.fileno(), self._readable, key, made)
         return key, local
 

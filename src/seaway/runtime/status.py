@@ -192,7 +192,7 @@ class StatusServer:
         reply = await self._ask_relay(Describe(1))
         if not isinstance(reply, Described):
             raise IpcError(self._run_dir / SOCKET_NAME, "no answer to the question", "look at the log of the relay")
-        return {name: value for name, value in asdict(reply).items() if name != "request"}
+        return {name: value for name, value in asdict(reply).items() if name != "request"} | {"rows": dict(reply.rows)}
 
     async def _media(self) -> tuple[SessionInfo, ...]:
         """Raises `IpcError` when the relay does not answer."""
