@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import signal
 import socket
 from collections.abc import Sequence
 from struct import pack, unpack
@@ -48,8 +49,9 @@ def load_confined(interfaces: Sequence[str], mode: str, *, max_flows: int = 6553
     theirs.close()
     try:
         ours.settimeout(_PATIENCE)
-        report, descriptors, _, _ = socket.recv_fds(ours, _MOST, _MOST_DESCRIPTORS)
+        report, descriptors, _, _ = socket.recv_fds(ours, _MOST, _MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
     except OSError as problem:
+        os.kill(child, signal.SIGKILL)
         raise FlowError(f"kernel fast path: no word of the child that loads it ({problem})") from None
     finally:
         ours.close()
