@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from interop.browser import Browser
 from seaway.lab.accounts import TURN_PASSWORD, TURN_USER
 from seaway.lab.network import Network
 from seaway.lab.stage import Stage
@@ -39,3 +41,34 @@ def test_aiortc(network: Network, host: str, transport: str, port: int, far: str
     found = json.loads(output.strip().splitlines()[-1])
     assert found["done"] and found["echoed"] == 20 and found["frames"] >= 25, found
     assert found["near"] == ["relay"] and (far == "all" or found["far"] == ["relay"]), found
+
+
+@pytest.fixture(scope="module")
+def browser(stage: Stage) -> Iterator[Browser]:
+    """Behind the home router, with the page loaded."""
+    assert stage.network is not None
+    net = stage.network
+    made = Browser(net, "phone-out", net.dir / "tls" / "edge1.pem", {"edge1.example.test": net.plan.edge_public})
+    try:
+        made.load((_HERE / "webrtc.html").as_uri())
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "protocol"),
+    [
+        pytest.param("turn:203.0.113.20:3478?transport=udp", "udp", id="udp"),
+        pytest.param("turn:203.0.113.20:3478?transport=tcp", "tcp", id="tcp"),
+        pytest.param("turn:edge1.example.test:443?transport=tcp", "tcp", id="tcp-443"),
+        pytest.param("turns:edge1.example.test:443?transport=tcp", "tls", id="tls-443"),
+    ],
+)
+def test_chromium(network: Network, browser: Browser, url: str, protocol: str) -> None:
+    """Camera, microphone and a data channel from one page to itself, all of it by the edge's relays."""
+    found = browser.call("run", url, TURN_USER, TURN_PASSWORD)
+    assert found["done"] == 20, found
+    assert found["audio"] > 50 and found["video"] > 20, found
+    assert found["pair"]["local"] == found["pair"]["remote"] == "relay", found
+    assert found["pair"]["protocol"] == protocol and found["pair"]["address"] == network.plan.edge_public, found
