@@ -30,10 +30,12 @@ def check(options: argparse.Namespace) -> int:
     from seaway.runtime.config import ConfigError, load_node_config
     from seaway.runtime.control_config import control_config
     from seaway.runtime.privileges import look_up_user
+    from seaway.runtime.turn import turn_places
 
     config, deployment = load_node_config(options.config)
     resolution = resolve(deployment)
     control = control_config(config, deployment, resolution, bytes(32))
+    turn = turn_places(config, deployment, resolution)
     look_up_user(config.run_as)
     warnings = list(resolution.warnings)
     if config.tls is not None:
@@ -50,6 +52,8 @@ def check(options: argparse.Namespace) -> int:
         public = "" if each.advertised == each.address else f" as {each.advertised[0]}:{each.advertised[1]}"
         extra = " mutual" if each.mutual else ""
         print(f"  {each.row}  {each.transport}{extra}  {shown}{public}{f'  zone {each.zone}' if each.zone else ''}")
+    for place in turn:
+        print(f"  {'+'.join(place.rows)}  turn {place.transport}  {place.nic} port {place.port}")
     for zone in control.traversal:
         if zone.role == "client":
             print(

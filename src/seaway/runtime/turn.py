@@ -25,11 +25,11 @@ from seaway.runtime.sockets import Sockets
 from seaway.runtime.tls import load_contexts
 from seaway.runtime.turn_accept import ALPN_TURN, ALPN_WEB
 from seaway.runtime.turn_config import turn_config
-from seaway.runtime.turn_places import places, relay_place
+from seaway.runtime.turn_places import Place, places, relay_place
 from seaway.runtime.turn_process import PreparedTurn, TurnProcess
 from seaway.runtime.turn_status import TurnStatus
 
-__all__ = ["has_turn", "prepare_turn", "run_turn"]
+__all__ = ["has_turn", "prepare_turn", "run_turn", "turn_places"]
 
 
 def has_turn(config: NodeConfig, deployment: Deployment, resolution: Resolution) -> bool:
@@ -42,6 +42,14 @@ def has_turn(config: NodeConfig, deployment: Deployment, resolution: Resolution)
         reason = "this node has no TURN server in the deployment"
         raise ConfigError("turn", None, reason, "set turn = true under [services], or remove [turn]")
     return config.turn is not None
+
+
+def turn_places(config: NodeConfig, deployment: Deployment, resolution: Resolution) -> tuple[Place, ...]:
+    """What `seaway node check` shows: the listeners, after all settings were looked at. Raises `ConfigError`."""
+    if not has_turn(config, deployment, resolution) or config.turn is None:
+        return ()
+    turn_config(config.turn, deployment, relay_place(resolution, config.node), bytes(32))
+    return places(resolution, config.node)
 
 
 def prepare_turn(config: NodeConfig, deployment: Deployment, resolution: Resolution, secret: bytes) -> PreparedTurn:
