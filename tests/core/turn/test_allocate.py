@@ -265,3 +265,12 @@ def test_r9_reserved_ports_count() -> None:
     assert answers == [0, 0, 0, 0, 486, 486]
     rig.pass_time(31)
     assert code(Client(rig).allocate()) == 0
+
+
+def test_a_retransmission_is_of_the_same_user() -> None:
+    rig = Rig()
+    client, other = Client(rig), Client(rig, "bob")
+    other.key_of = client.key_of
+    transaction_id = client.transaction()
+    assert code(client.ask(Method.ALLOCATE, requested_transport(17), transaction_id=transaction_id)) == 0
+    assert code(other.ask(Method.ALLOCATE, requested_transport(17), transaction_id=transaction_id)) == 437

@@ -13,7 +13,7 @@ from seaway.wire.stun.lifetime import lifetime
 from seaway.wire.stun.message import decode, encode
 from seaway.wire.stun.methods import Method
 
-from .rig import PEER, Client, Rig, code, of, value
+from .rig import PEER, Client, Rig, code, networks, of, value
 
 PUBLIC = "4.4.4.4"
 
@@ -182,3 +182,12 @@ def test_relays_without_translation_meet_too() -> None:
     assert alice.send(b"x", ("10.9.0.1", 22)) == []
     assert rig.peer(alice.relay, b"x", bob.relay.local) != []
     assert rig.peer(alice.relay, b"x", ("10.9.0.1", 22)) == []
+
+
+def test_r2_the_relay_nic_is_own_without_being_named() -> None:
+    rig = Rig(public={}, own=(), allow=networks("10.0.0.0/8"))
+    _, alice = ready("alice", rig)
+    _, bob = ready("bob", rig)
+    assert code(alice.permit(("10.9.0.1", 22))) == 403
+    assert code(alice.bind(0x4000, ("10.9.0.1", 3478))) == 403
+    assert code(alice.permit(bob.relay.local, ("10.9.0.2", 22))) == 0
