@@ -1,0 +1,125 @@
+"""[turn] of a node's file: what it means to the core, and mistakes as one line."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from seaway.catalog.deployment import Deployment, parse_deployment
+from seaway.catalog.resolve import resolve
+from seaway.runtime.config import ConfigError, NodeConfig, parse_node_config
+from seaway.runtime.turn import has_turn
+from seaway.runtime.turn_config import turn_config
+from seaway.runtime.turn_places import places, relay_place
+from tests.runtime.rig import DEPLOYMENT, EDGE_INNER, EDGE_OUTER
+
+WITH_TURN = DEPLOYMENT.replace("sip_calls = true", "sip_calls = true\nturn = true")
+USER = '[[turn.user]]\nname = "al"\npassword = "secret"\n'
+
+
+def config(turn: str, node: str = "edge1") -> NodeConfig:
+    return parse_node_config(f'node = "{node}"\ndeployment = "d.toml"\nrun_dir = "run"\n{turn}', Path("/x/n.toml"))
+
+
+def deployment(extra: str = "", text: str = WITH_TURN) -> Deployment:
+    return parse_deployment(text + extra, "test")
+
+
+def refused(turn: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        config(turn)
+    line = str(caught.value)
+    assert "\n" not in line
+    return line
+
+
+def test_keys_are_those_of_the_realm() -> None:
+    turn = config("[turn]\nbinding_open = true\n" + USER).turn
+    assert turn is not None
+    made = turn_config(turn, deployment(), relay_place(resolve(deployment()), "edge1"), bytes(32))
+    assert made.realm == "example.test" and made.unauthenticated_binding and not made.tcp_relay
+    assert made.users["al"].md5 == hashlib.md5(b"al:example.test:secret").digest()
+    assert made.users["al"].sha256 == hashlib.sha256(b"al:example.test:secret").digest()
+    assert {EDGE_INNER, EDGE_OUTER} <= set(made.own)
+
+
+def test_stored_keys_are_the_values_of_node_ha1() -> None:
+    key = hashlib.md5(b"al:example.test:secret").hexdigest()
+    turn = config(f'[turn]\n[[turn.user]]\nname = "al"\nkey_md5 = "{key}"\n').turn
+    assert turn is not None
+    made = turn_config(turn, deployment(), relay_place(resolve(deployment()), "edge1"), bytes(32))
+    assert made.users["al"].md5 == bytes.fromhex(key) and made.users["al"].sha256 is None
+
+
+def test_a_translated_nic_is_advertised() -> None:
+    text = WITH_TURN.replace(
+        f'nic.outer.address = "{EDGE_OUTER}/24"',
+        f'nic.outer.address = "{EDGE_OUTER}/24"\nnic.outer.public = "203.0.113.9"',
+    ).replace('between = ["dmz", "internet"]', 'between = ["dmz", "internet"]\nnat = true')
+    turn = config("[turn]\n" + USER).turn
+    assert turn is not None
+    nat = deployment(text=text)
+    made = turn_config(turn, nat, relay_place(resolve(nat), "edge1"), bytes(32))
+    assert made.public == {EDGE_OUTER: "203.0.113.9"} and "203.0.113.9" in made.own
+
+
+@pytest.mark.parametrize(
+    ("turn", "says"),
+    [
+        ("[turn]\n", "nobody could use it"),
+        ("[turn]\n" + USER + USER, "user al occurs twice"),
+        ('[turn]\nallow_peers = ["10.0.0.1/8"]\n' + USER, "is not an address or a network"),
+        ("[turn]\nlifetime = 4000\n" + USER, "lifetime is above maximum_lifetime"),
+        ("[turn]\ntcp_relay = true\n" + USER, "tcp_relays"),
+        ('[turn]\n[[turn.user]]\nname = "al"\n', "give either password or key_sha256/key_md5"),
+        ('[turn]\n[[turn.user]]\nname = "al"\nkey_md5 = "SECRETSECRET"\n', "lower-case hex"),
+    ],
+)
+def test_mistakes_are_one_line(turn: str, says: str) -> None:
+    assert says in refused(turn)
+
+
+def test_no_secret_in_an_error() -> None:
+    assert "SECRETSECRET" not in refused('[turn]\n[[turn.user]]\nname = "al"\nkey_md5 = "SECRETSECRET"\n')
+    assert "geheim" not in refused('[turn]\nsecrets = ["geheim", 5]\n')
+
+
+def test_a_long_realm_is_refused_with_its_setting() -> None:
+    turn = config(f'[turn]\nrealm = "{"x" * 40}"\n' + USER).turn
+    assert turn is not None
+    with pytest.raises(ConfigError, match="turn"):
+        turn_config(turn, deployment(), relay_place(resolve(deployment()), "edge1"), bytes(32))
+
+
+def test_turn_where_there_is_none_is_refused() -> None:
+    without = deployment(text=DEPLOYMENT)
+    with pytest.raises(ConfigError, match="no TURN server"):
+        has_turn(config("[turn]\n" + USER), without, resolve(without))
+    there = deployment()
+    assert has_turn(config("[turn]\n" + USER), there, resolve(there))
+    assert not has_turn(config(""), there, resolve(there))
+    with pytest.raises(ConfigError, match="no TURN server"):
+        has_turn(config("[turn]\n" + USER, node="core1"), there, resolve(there))
+
+
+def test_places_are_those_of_the_rows() -> None:
+    found = {(each.transport.value, each.nic, each.port): each for each in places(resolve(deployment()), "edge1")}
+    assert set(found) == {(t, nic, 3478) for t in ("tcp", "udp") for nic in ("inner", "outer")}
+    assert found["udp", "inner", 3478].rows == ("T11-14", "T11-15")
+    on_443 = deployment("[ports]\nturn_tcp443 = true\nweb_admin = 7443\n")
+    web = [each for each in places(resolve(on_443), "edge1") if each.web]
+    assert {(each.nic, each.port, each.rows) for each in web} == {(nic, 443, ("P-01",)) for nic in ("inner", "outer")}
+
+
+def test_a_large_system_has_six_ports() -> None:
+    large = deployment(text=WITH_TURN.replace('domain = "example.test"', 'domain = "example.test"\nsize = "large"'))
+    ports = {each.port for each in places(resolve(large), "edge1")}
+    assert ports == set(range(3478, 3484))
+
+
+def test_relays_are_on_the_outer_nic() -> None:
+    place = relay_place(resolve(deployment()), "edge1")
+    assert (place.nic, str(place.address)) == ("outer", EDGE_OUTER)
+    assert place.udp == ("T11-16", "T11-17") and place.listens == ("T11-17",) and place.dials == ("T11-16",)
