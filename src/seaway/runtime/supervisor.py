@@ -121,14 +121,15 @@ class _Supervisor:
             signalling.run_signal(prepared, ready=ready)
 
         def turn_main(ready: Callable[[], None]) -> None:
+            table = self._fast_path.empty_table("turn") if self._fast_path is not None else None
             prepared = turn.prepare_turn(config, deployment, resolution, secret)
             self._leave_root()
-            turn.run_turn(prepared, config.run_dir, ready=ready)
+            turn.run_turn(prepared, config.run_dir, table=table, ready=ready)
 
         # The relay first: `signal` looks for it at once.
         self._children = [_Child("relay", relay_main, uses_fast_path=True), _Child("signal", signal_main)]
         if turn.has_turn(config, deployment, resolution):
-            self._children.append(_Child("turn", turn_main))
+            self._children.append(_Child("turn", turn_main, uses_fast_path=True))
 
     def run(self) -> int:
         ready_file = self._config.run_dir / READY_FILE

@@ -55,6 +55,16 @@ class FastPath:
             return worker.WorkerTable(self._socket, OWNERS[owner], self.reason)
         return None
 
+    def empty_table(self, owner: str) -> FlowTable | None:
+        """For an owner that takes nothing over: sockets that an earlier process of it left are let go, flows are the
+        owner's to remove. Raises `FlowError`."""
+        table = self.table(owner)
+        if table is not None:
+            for local, _, descriptor in table.adopted():
+                os.close(descriptor)
+                table.detach(local)
+        return table
+
     def close(self) -> None:
         """Detach from the kernel, or end the worker: established media stops."""
         if self._loaded is not None:
