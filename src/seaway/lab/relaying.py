@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from seaway.lab.accounts import TURN_PASSWORD, TURN_USER
 from seaway.lab.errors import LabError
@@ -74,33 +75,34 @@ class RelayTrial:
     """Started beside the calls of a measurement, judged after them."""
 
     network: Network
-    _running: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start(self, patience: float = 3.0) -> None:
         """Raises LabError."""
         plan = self.network.plan
         peer = plan.host(_PEER).address
-        self._launch(_PEER, ["python3", "-u", "-c", _ECHO, str(ECHO_PORT)], self._log("peer"))
+        self._launch("peer", _PEER, ["python3", "-u", "-c", _ECHO, str(ECHO_PORT)])
         limit = time.monotonic() + patience
         while "ready" not in self._log("peer").read_text(errors="replace"):
             if time.monotonic() > limit:
                 raise LabError("the TURN peer does not start", _PEER)
             time.sleep(0.02)
-        self._launch(_CLIENT, client_command(plan.edge_public, peer, "-c"), self._log("client"))
-        self._launch("core1", client_command(plan.edge_inner, peer, "-c"), self._log("core"))
+        self._launch("client", _CLIENT, client_command(plan.edge_public, peer, "-c"))
+        self._launch("core", "core1", client_command(plan.edge_inner, peer, "-c"))
 
     def _log(self, name: str) -> Path:
         return self.network.dir / f"turn-{name}.log"
 
-    def _launch(self, host: str, command: Sequence[str], log: Path) -> None:
+    def _launch(self, name: str, host: str, command: Sequence[str]) -> None:
+        log = self._log(name)
         log.unlink(missing_ok=True)
         log.touch()
-        self._running.append(self.network.start(host, command, log))
+        self._running[name] = self.network.start(host, command, log)
 
-    def wait(self, patience: float) -> None:
-        """Until both clients have ended, or the time is over."""
+    def wait(self, name: Literal["client", "core"], patience: float) -> None:
+        """Until this client has ended, or the time is over."""
         limit = time.monotonic() + patience
-        while time.monotonic() < limit and any(each.poll() is None for each in self._running[1:]):
+        while time.monotonic() < limit and self._running[name].poll() is None:
             time.sleep(0.05)
 
     @property
@@ -117,9 +119,9 @@ class RelayTrial:
         return f"from {self.network.plan.edge_public} " in self._log("peer").read_text(errors="replace")
 
     def close(self) -> None:
-        for each in self._running:
+        for each in self._running.values():
             with contextlib.suppress(ProcessLookupError):
                 each.terminate()
-        for each in self._running:
+        for each in self._running.values():
             each.wait(3.0)
         self._running.clear()
