@@ -21,6 +21,7 @@ sys.path[:0] = [str(_ROOT / "src")]
 
 import call_udp  # noqa: E402
 import dataplane.adding  # noqa: E402
+import dataplane.control  # noqa: E402
 import dataplane.delay  # noqa: E402
 import dataplane.relayed  # noqa: E402
 import memory_idle_call  # noqa: E402
@@ -41,6 +42,7 @@ _BENCHES = {
     dataplane.relayed.TURN: dataplane.relayed.turn,
     dataplane.delay.NAME: dataplane.delay.run,
     dataplane.adding.NAME: dataplane.adding.run,
+    dataplane.control.NAME: dataplane.control.run,
     **{
         each.NAME: each.run
         for each in (
@@ -50,7 +52,7 @@ _BENCHES = {
 }  # fmt: skip
 _ORDER = (
     "call-udp", "options", "register", "register-digest", "memory-registration", "memory-answered-call",
-    "memory-idle-call", "relay-python", "media-rtp", "media-turn", "media-latency", "media-setup",
+    "memory-idle-call", "relay-python", "media-rtp", "media-turn", "media-latency", "media-setup", "turn-control",
 )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from dataplane.flows import Traffic
 from dataplane.ours import ENGINES, Engine
 from dataplane.peers import Coturn, KernelForward, Nftables, Rtpengine
 from dataplane.stage import Latency, Relay, Stage
+from dataplane.turn_server import TurnServer
 
 __all__ = ["NAME", "run"]
 
@@ -28,7 +29,7 @@ def run(rig: Rig) -> Later:
     """RTP relays first, then TURN."""
     relays: list[tuple[str, Relay]] = [("RTP", each) for each in (KernelForward(), Nftables(), Rtpengine())]
     relays += [("RTP", Engine(each, "rtp")) for each in ENGINES]
-    relays += [("TURN", Coturn()), *(("TURN", Engine(each, "turn")) for each in ENGINES)]
+    relays += [("TURN", Coturn()), *(("TURN", TurnServer(each)) for each in ENGINES)]
     found: list[Figure] = []
     with Stage(rig.folder / NAME, rig.load_core, rig.subject_core) as stage:
         for kind, relay in relays:

@@ -1,4 +1,4 @@
-"""Seaway's engines as relays of the stage."""
+"""Seaway's engines as RTP relays of the stage."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ __all__ = ["ENGINES", "Engine"]
 
 ENGINES = ("xdp-native", "xdp-generic", "tc", "userspace")
 _PROCESS = Path(__file__).resolve().parent / "ours_process.py"
-_PORT, _TURN_PORT, _CHANNEL = 40000, 3478, 0x4000
+_PORT = 40000
 
 
 class Engine(Relay):
-    """A flow table filled by `ours_process.py`. `shape`: "rtp", "turn" or "many"."""
+    """A flow table filled by `ours_process.py`. `shape`: "rtp" or "many"."""
 
     def __init__(self, engine: str, shape: str) -> None:
         self.label = f"seaway {engine}"
@@ -44,8 +44,6 @@ class Engine(Relay):
             raise BenchError(f"{self.label} did not start: {problem[-1] if problem else 'no output'}")
         self.cost = float(words[2])
         stage.network.threads(sink=True)  # an engine may have made the devices' NAPI anew
-        if self._shape == "turn":
-            return tuple(Target(R_A, _TURN_PORT, _CHANNEL) for _ in range(FLOWS))
         return tuple(Target(R_A, _PORT + index) for index in range(FLOWS))
 
     def pids(self) -> list[int]:

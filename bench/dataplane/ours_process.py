@@ -1,5 +1,5 @@
-"""python ours_process.py ENGINE SHAPE FOLDER: Seaway's flow table in the relay's namespace, as the relay or the TURN
-process would fill it. SHAPE: `rtp`, `turn` (ChannelData to plain UDP), or `many` (4000 flows, for the cost of adding).
+"""python ours_process.py ENGINE SHAPE FOLDER: Seaway's flow table in the relay's namespace, as the relay would fill it.
+SHAPE: `rtp` (1000 flows), or `many` (4000, for the cost of adding one).
 
 Prints one line when the flows are there: engine, number of flows, CPU us for each, reason. Ends when its input ends.
 """
@@ -20,9 +20,9 @@ from processes import cpu_seconds  # noqa: E402
 
 from dataplane.flows import FLOWS, SINK, SINK_PORT, SOURCE, SOURCE_PORT  # noqa: E402
 from dataplane.network import R_A, R_B  # noqa: E402
-from seaway.media.flows import Flow, FlowKey, FlowKind, FlowTable, PortKind  # noqa: E402
+from seaway.media.flows import Flow, FlowKey, FlowTable, PortKind  # noqa: E402
 
-FIRST_A, FIRST_B, TURN_PORT, CHANNEL = 40000, 50000, 3478, 0x4000
+FIRST_A, FIRST_B = 40000, 50000
 _MANY, _PORTS = 4000, 100
 
 
@@ -47,11 +47,8 @@ def _bound(host: str, port: int) -> socket.socket:
 
 def _ports(shape: str) -> Iterator[tuple[str, int, PortKind]]:
     count = _PORTS if shape == "many" else FLOWS
-    if shape == "turn":
-        yield R_A, TURN_PORT, PortKind.CHANNEL
     for index in range(count):
-        if shape != "turn":
-            yield R_A, FIRST_A + index, PortKind.PLAIN
+        yield R_A, FIRST_A + index, PortKind.PLAIN
         yield R_B, FIRST_B + index, PortKind.PLAIN
 
 
@@ -63,10 +60,7 @@ def _flows(shape: str) -> Iterator[Flow]:
         return
     for index in range(FLOWS):
         remote, out, peer = (SOURCE, SOURCE_PORT + index), (R_B, FIRST_B + index), (SINK, SINK_PORT + index)
-        if shape == "rtp":
-            yield Flow(FlowKey((R_A, FIRST_A + index), remote), out, peer)
-        else:
-            yield Flow(FlowKey((R_A, TURN_PORT), remote, CHANNEL), out, peer, kind=FlowKind.DATA)
+        yield Flow(FlowKey((R_A, FIRST_A + index), remote), out, peer)
 
 
 def main(engine: str, shape: str, folder: str) -> None:

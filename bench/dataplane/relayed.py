@@ -13,6 +13,7 @@ from dataplane.flows import FLOWS
 from dataplane.ours import ENGINES, Engine
 from dataplane.peers import Coturn, KernelForward, Nftables, Rtpengine
 from dataplane.stage import FRAMES, PACKETS, Relay, Stage, Window, relay_cost
+from dataplane.turn_server import TurnServer
 
 __all__ = ["RTP", "TURN", "rtp", "turn"]
 
@@ -29,7 +30,7 @@ def rtp(rig: Rig) -> Later:
 
 def turn(rig: Rig) -> Later:
     """ChannelData from client to peer: coturn and our engines."""
-    return _measure(rig, TURN, [Coturn(), *(Engine(each, "turn") for each in ENGINES)])
+    return _measure(rig, TURN, [Coturn(), *(TurnServer(each) for each in ENGINES)])
 
 
 def _measure(rig: Rig, bench: str, relays: Sequence[Relay]) -> Later:

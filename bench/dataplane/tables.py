@@ -23,23 +23,22 @@ checked (destination, content, checksum). Packets are RTP with 200 or 1200 octet
 once, as with interrupt moderation. *Sockets* are one connected UDP socket a flow at the other end of the veth pair,
 without segmentation offload; each packet is then an skb of its own, which XDP has to copy.
 
-Counted is the CPU time of all that the relay causes, as the scheduler knows it: the kernel thread that does what softirq
-does elsewhere (threaded NAPI of the relay's devices: reception, XDP or TC, routing, NAT, the socket's queue,
-transmission) and all processes of the subject, on one core; generator and sink have the other. It is measured at 85 % of
-the highest rate without loss that a short search found. "kpps" is that rate: where the generator is the limit (about
+Counted is the CPU time of all that the relay causes, as the scheduler knows it: the kernel thread that does what
+softirq does elsewhere (threaded NAPI of the relay's devices: reception, XDP or TC, routing, NAT, the socket's queue,
+transmission) and all processes of the subject, on one core; generator and sink have the other. It is measured at 85 %
+of the highest rate without loss that a short search found. "kpps" is that rate: where the generator is the limit (about
 1200 frames, 350 from sockets) the relay could do more. At low rates each packet wakes a thread, which is then most of
 its cost.
 
-Unequal: rtpengine runs without its kernel module, with one thread; it parses RTP and keeps statistics, as our engines do.
-nftables tracks connections and verifies checksums. Kernel forwarding only routes. Userspace relays verify the UDP
+Unequal: rtpengine runs without its kernel module, with one thread; it parses RTP and keeps statistics, as our engines
+do. nftables tracks connections and verifies checksums. Kernel forwarding only routes. Userspace relays verify the UDP
 checksum in software, as these devices do not. Programs that relay run at real-time priority, so that other work on the
 machine does not delay them.
 """,
     "media-turn": """
 1000 allocations with one channel each, each of another client port; the four octets of the header are stripped. As
-above. coturn's allocations are made over UDP with a long-term credential, and it has one relay thread; the flows of our
-engines are those that the TURN process makes for such channels. Unequal: coturn looks permissions up for each packet;
-ours has a flow only while permission and channel live, and its RTP payload is not read.
+above, with the TURN process of Seaway and coturn, and the same client: UDP, a long-term credential. coturn has one relay
+thread. Unequal: coturn looks permissions up for each packet; ours has a flow only while permission and channel live.
 """,
     "media-latency": """
 Frames of 200 octets one at a time, evenly spaced over 1000 flows, from the generator to the device behind the relay. A
@@ -63,6 +62,7 @@ def text(bench: str) -> str:
     return "\n\n".join(" ".join(each.split()) for each in _TEXTS[bench].strip().split("\n\n"))
 
 
+_NOTES = {"turn-control": "per second of CPU"}
 _PEERS = {"media-rtp": "rtpengine", "media-turn": "coturn", "turn-control": "coturn"}
 
 
@@ -71,14 +71,9 @@ def table(bench: str, rows: Sequence[Figure]) -> list[str]:
     peer = _PEERS.get(bench)
     noted, several = any(each.note for each in rows), any(each.case for each in rows)
     units = dict.fromkeys(each.unit for each in rows)
-    head = [
-        *(["case"] if several else []),
-        "subject",
-        next(iter(units)) if len(units) == 1 else "value",
-        "low",
-        "high",
-        *(["kpps"] if noted else []),
-    ]
+    units = list(dict.fromkeys(each.unit for each in rows))
+    head = [*(["case"] if several else []), "subject", units[0] if len(units) == 1 else "value", "low", "high"]
+    head += [_NOTES.get(bench, "kpps")] if noted else []
     head += [f"/ {peer}"] if peer else []
     lines = [_line(head), _line(["---"] * len(head))]
     for case in dict.fromkeys(each.case for each in rows):

@@ -1,6 +1,6 @@
 """python turn_load.py COUNT PHASE...: a TURN client with COUNT allocations, in the generator's namespace.
 
-Before each phase it waits for a line; after it it prints one: the phase, the number of transactions, and the seconds
+Before each phase it prints a line and waits for one; after it it prints one: the phase, the number of transactions, and the seconds
 it took. Phases: `challenge` (Allocate without credentials, answered with 401), `allocate` (with credentials),
 `permission`, `refresh`, `channel`, `delete`. Flow i has the local port SOURCE_PORT + i and the peer SINK:SINK_PORT + i.
 Requests are prepared before the line, so that the client's own work does not hold the server back.
@@ -27,7 +27,7 @@ _SERVER = (R_A, 3478)
 _USER, _PASSWORD = "bench", "correct-horse"
 _COOKIE = 0x2112A442
 _WINDOW = 16  # transactions under way
-_PATIENCE = 1.0
+_PATIENCE, _ATTEMPTS = 1.0, 5
 _ALLOCATE, _REFRESH, _PERMISSION, _CHANNEL = 3, 4, 8, 9  # RFC 8656 §17
 _USERNAME, _INTEGRITY, _NUMBER, _LIFETIME, _PEER = 0x0006, 0x0008, 0x000C, 0x000D, 0x0012
 _REALM, _NONCE, _TRANSPORT = 0x0014, 0x0015, 0x0019
@@ -93,6 +93,7 @@ def _play(clients: list[Client], phase: str, requests: list[bytes], done: Callab
     """All requests, some at a time. A lost one is sent again, an error ends the program."""
     poll = select.epoll()
     waiting: dict[int, tuple[Client, float]] = {}
+    again = 0
     for each in clients:
         poll.register(each.socket.fileno(), select.EPOLLIN)
     ahead = iter(clients)
@@ -118,12 +119,16 @@ def _play(clients: list[Client], phase: str, requests: list[bytes], done: Callab
         now = time.monotonic()
         for number, (client, sent) in list(waiting.items()):
             if now - sent > _PATIENCE:
+                again += 1
+                if again > _ATTEMPTS * _WINDOW:
+                    sys.exit(f"turn_load: the server does not answer {phase}")
                 client.socket.send(requests[client.index])
                 waiting[number] = (client, now)
 
 
 def _phase(clients: list[Client], phase: str) -> None:
     requests = [each.request(phase) for each in clients]
+    print("prepared", flush=True)
     sys.stdin.readline()
     begin = time.monotonic()
     _play(
