@@ -1,4 +1,4 @@
-"""CPU of a TURN transaction and memory of an allocation, beside coturn: 1000 clients, each server started three times."""
+"""CPU of a TURN transaction and memory of an allocation, beside coturn: 1000 clients, each server started 3 times."""
 
 from __future__ import annotations
 

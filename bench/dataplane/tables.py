@@ -37,8 +37,9 @@ machine does not delay them.
 """,
     "media-turn": """
 1000 allocations with one channel each, each of another client port; the four octets of the header are stripped. As
-above, with the TURN process of Seaway and coturn, and the same client: UDP, a long-term credential. coturn has one relay
-thread. Unequal: coturn looks permissions up for each packet; ours has a flow only while permission and channel live.
+above, with the TURN process of Seaway and coturn, and the same client: UDP, a long-term credential. coturn has one
+relay thread. Unequal: coturn looks permissions up for each packet; ours has a flow only while permission and channel
+live.
 """,
     "media-latency": """
 Frames of 200 octets one at a time, evenly spaced over 1000 flows, from the generator to the device behind the relay. A
@@ -52,7 +53,8 @@ not included.
 1000 clients over UDP with long-term credentials (MESSAGE-INTEGRITY with MD5 and SHA-1 keys), 16 transactions at a time.
 CPU of the server's processes and of the kernel thread that receives for it. *Allocate* is both of its transactions, the
 one answered with 401 and the one with 200. Memory is the growth (PSS) by 1000 allocations with one permission each;
-buffers of sockets are not in it.
+buffers of sockets are not in it. Both log each allocation to a file. ChannelBind includes the two flows
+of the fast path; with lifetime 0 coturn closes the relay port later, outside the figure, and we at once.
 """,
 }
 

@@ -1,7 +1,7 @@
 """python turn_load.py COUNT PHASE...: a TURN client with COUNT allocations, in the generator's namespace.
 
-Before each phase it prints a line and waits for one; after it it prints one: the phase, the number of transactions, and the seconds
-it took. Phases: `challenge` (Allocate without credentials, answered with 401), `allocate` (with credentials),
+Before each phase it prints a line and waits for one; after it it prints one: the phase, the number of transactions,
+and the seconds it took. Phases: `challenge` (Allocate without credentials, answered with 401), `allocate` (with them),
 `permission`, `refresh`, `channel`, `delete`. Flow i has the local port SOURCE_PORT + i and the peer SINK:SINK_PORT + i.
 Requests are prepared before the line, so that the client's own work does not hold the server back.
 """
