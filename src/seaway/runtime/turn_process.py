@@ -190,7 +190,7 @@ class TurnProcess:
     # -- views
 
     def allocations(self) -> list[Allocation]:
-        return list(self.core._by_client.values())
+        return self.core.snapshot()
 
     def traffic(self, allocation: Allocation) -> Traffic:
         return self._book.of(allocation)

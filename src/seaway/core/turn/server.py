@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from seaway.core.turn.allocate import Allocate
+from seaway.core.turn.allocation import Allocation
 from seaway.core.turn.auth import MAX_GAIN
 from seaway.core.turn.config import TurnConfig
 from seaway.core.turn.io import (
@@ -147,6 +148,10 @@ class TurnServer:
     @property
     def allocations(self) -> int:
         return len(self._by_client)
+
+    def snapshot(self) -> list[Allocation]:
+        """All allocations, to be looked at and not changed."""
+        return list(self._by_client.values())
 
     def _answer(self, request: Request) -> bytes:
         message = request.message
