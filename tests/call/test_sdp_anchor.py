@@ -34,6 +34,12 @@ def test_where_a_side_wants_its_media() -> None:
     assert read_remote(parse_sdp(sdp("192.0.2.9", 65535))) == [last]
 
 
+def test_signalled_ssrcs() -> None:
+    lines = ("a=ssrc:7 cname:x", "a=ssrc:7 msid:y", "a=ssrc:4294967295 cname:x", "a=ssrc:4294967296 a:b", "a=ssrc:x y")
+    (found,) = read_remote(parse_sdp(sdp("192.0.2.9", 4000, *lines)))
+    assert found is not None and found.ssrcs == (7, 4294967295)
+
+
 def test_a_malformed_rtpmap_costs_statistics_and_no_call() -> None:
     broken = sdp("192.0.2.9", 4000).replace(b"a=rtpmap:0 PCMU/8000", b"a=rtpmap:0 PCMU/0")
     assert broken != sdp("192.0.2.9", 4000)

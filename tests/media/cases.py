@@ -200,6 +200,17 @@ CASES = (
         In(1.3, "0.b.rtcp", BOB_RTCP, RTCP,
            then=(Told("Latched", "0.b.rtcp", BOB_RTCP), Out("0.a.rtcp", ALICE_RTCP, RTCP))),
     )),
+    Case("with a signalled SSRC only RTP and RTCP of it latches, and any packet of the latched source passes", (
+        opened(PLAIN_OUTER, PLAIN_INNER),
+        Do(0.1, SetRemote("s", 0, "a", ALICE, ALICE_RTCP, ("192.0.2.10",), ssrcs=(7, 9))),
+        remote(0.1, "b", BOB, BOB_RTCP, "198.51.100.20"),
+        In(0.9, "0.b.rtp", BOB, rtp(1), then=(B_LATCHED,)),
+        In(1.0, "0.a.rtp", ("192.0.2.10", 40999), rtp(1, ssrc=8)),
+        In(1.0, "0.a.rtcp", ALICE_RTCP, RTCP[:4] + bytes(4)),
+        In(1.1, "0.a.rtp", ALICE, rtp(1), then=(A_LATCHED, Out("0.b.rtp", BOB, rtp(1)))),
+        In(1.2, "0.a.rtp", ALICE, rtp(2, ssrc=8), then=(Out("0.b.rtp", BOB, rtp(2, ssrc=8)),)),
+        In(1.2, "0.a.rtcp", ALICE_RTCP, RTCP, then=(Told("Latched", "0.a.rtcp", ALICE_RTCP),)),
+    ), {"0.a": 2}),
     Case("before SetRemote nobody may latch", (
         opened(PLAIN_OUTER, PLAIN_INNER), In(1.0, "0.a.rtp", ALICE, rtp()),
     ), {"0.a": 1}),

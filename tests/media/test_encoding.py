@@ -48,7 +48,9 @@ INFO = SessionInfo("s", "läbel \u2028 {}", (STREAM_STATS,), (ADDRESS,))
 COMMANDS = [
     Open(1, "s", "label\n", (STREAM,)), AddStreams(2, "s", ()), Close(3, "s"), Stats(4), Stats(5, "s"), List(6),
     Describe(8),
-    SetRemote("s", 0, "b", ("192.0.2.1", 1), ("192.0.2.1", 2), ("192.0.2.1",), "u", "p", ((0, 8000), (111, 48000))),
+    SetRemote(
+        "s", 0, "b", ("192.0.2.1", 1), ("192.0.2.1", 2), ("192.0.2.1",), "u", "p", ((0, 8000), (111, 48000)), (7, 8)
+    ),
 ]  # fmt: skip
 MESSAGES = [
     Opened(1, "s", (ADDRESS,)), Closed(2, "s", (STREAM_STATS,)), StatsReply(3, (INFO,)), Listed(4, (INFO, INFO)),

@@ -337,6 +337,7 @@ class Anchor:
                         each.ufrag,
                         each.password,
                         each.clocks,
+                        each.ssrcs,
                     )
                 )
         held.message.set_body(body)

@@ -6,9 +6,12 @@ credential with which the core proves that a flow to the demultiplexing ports is
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from seaway.media.protocol import Address, LegAddress
+from seaway.wire.digits import parse_digits
+from seaway.wire.errors import WireError
 from seaway.wire.sdp.errors import SdpError
 from seaway.wire.sdp.media import Media
 from seaway.wire.sdp.session import Session
@@ -25,6 +28,7 @@ _DROPPED = frozenset(
 """Attributes that would lead media past the relay (ICE, bundling) or that the relay decides itself."""
 
 _MAX_CLOCKS = 16
+_MAX_SSRCS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ class RemoteMedia:
     ufrag: str | None = None
     password: str | None = None
     clocks: tuple[tuple[int, int], ...] = ()  # payload type -> Hz
+    ssrcs: tuple[int, ...] = ()
 
 
 def read_remote(session: Session) -> list[RemoteMedia | None]:
@@ -58,6 +63,7 @@ def read_remote(session: Session) -> list[RemoteMedia | None]:
                 ufrag,
                 password,
                 _clocks(media),
+                _ssrcs(media),
             )
         )
     return found
@@ -89,6 +95,15 @@ def _clocks(media: Media) -> tuple[tuple[int, int], ...]:
         return tuple((each.payload, each.clock) for each in media.rtpmaps()[:_MAX_CLOCKS])
     except SdpError:
         return ()
+
+
+def _ssrcs(media: Media) -> tuple[int, ...]:
+    """`a=ssrc:NUMBER ...`, each once (RFC 5576 §4.1); what is no number is left out."""
+    found: dict[int, None] = {}
+    for value in media.attributes(b"ssrc")[: 4 * _MAX_SSRCS]:
+        with suppress(WireError):
+            found[parse_digits(value.partition(b" ")[0], maximum=2**32 - 1)] = None
+    return tuple(found)[:_MAX_SSRCS]
 
 
 def _relayable(media: Media) -> bool:

@@ -39,7 +39,7 @@ from seaway.media.protocol import (
     Stats,
 )
 from seaway.media.sessions import MAX_SESSIONS, MAX_STREAMS, SessionTable, no_session
-from seaway.wire.rtp.classify import PacketClass, classify
+from seaway.wire.rtp.classify import PacketClass, classify, ssrc_of
 from seaway.wire.rtp.packet import is_rtp
 from seaway.wire.rtp.rtcp import is_rtcp
 from seaway.wire.stun.header import is_stun
@@ -51,6 +51,7 @@ IDLE_AFTER = 30.0
 
 _MAX_ALLOWED = 16  # addresses in one SetRemote
 _MAX_CLOCKS = 16  # payload types in one SetRemote
+_MAX_SSRCS = 64
 
 
 class SendPacket(NamedTuple):
@@ -112,7 +113,7 @@ class Engine:
         else:
             component = owner
         counter = component.counter
-        if not _well_formed(kind, data, component) or not self._from_its_source(component, source, now):
+        if not _well_formed(kind, data, component) or not self._from_its_source(component, data, source, now):
             counter.refused += 1
             return
         component.session.last_packet = now
@@ -127,12 +128,12 @@ class Engine:
         if peer is not None and peer.remote is not None:
             self._outputs.append(SendPacket(peer.local, peer.remote, data))
 
-    def _from_its_source(self, component: ComponentState, source: Address, now: float) -> bool:
+    def _from_its_source(self, component: ComponentState, data: bytes, source: Address, now: float) -> bool:
         latch = component.latch
         if latch is not None:
             if component.flow is not None and source != latch.source:
                 latch.heard(self._fast.heard(component) or 0.0)
-            verdict = latch.packet(source, now)
+            verdict = latch.packet(source, now, ssrc_of(data))
             if verdict is Verdict.LATCHED:
                 component.remote = source
                 self._latched(component, source)
@@ -160,7 +161,7 @@ class Engine:
                 self._drain_probe(owner)
             else:
                 owner.counter.refused += 1
-        elif not is_stun(data) or not self._from_its_source(owner, source, now):
+        elif not is_stun(data) or not self._from_its_source(owner, data, source, now):
             owner.counter.refused += 1
 
     # Time
@@ -293,7 +294,7 @@ class Engine:
         allowed = frozenset(filter(None, map(_literal, command.allowed)))
         for component, hint in zip(leg.components, (command.rtp, command.rtcp), strict=True):
             assert component.latch is not None
-            component.latch.signal(hint, allowed, now)
+            component.latch.signal(hint, allowed, now, frozenset(command.ssrcs[:_MAX_SSRCS]))
             component.remote = component.latch.source
             self._fast.moved(component)
 
@@ -349,7 +350,7 @@ class Engine:
         """Who is at the far side, as far as the earlier process knew."""
         component.remote = memory.remote
         if component.latch is not None:
-            component.latch.remember(memory.remote, memory.hint, memory.allowed, now)
+            component.latch.remember(memory.remote, memory.hint, memory.allowed, memory.ssrcs, now)
         elif component.kind == "demux":
             component.sequence = memory.sequence
             if leg.demux is not None and memory.remote is not None:

@@ -28,7 +28,7 @@ class Verdict(Enum):
 class Latch:
     """State of one component. `source` is where to send, `None` as long as nothing was learned."""
 
-    __slots__ = ("_allowed", "_hint", "_last", "_open_until", "source")
+    __slots__ = ("_allowed", "_hint", "_last", "_open_until", "_ssrcs", "source")
 
     def __init__(self) -> None:
         self.source: Address | None = None
@@ -36,33 +36,46 @@ class Latch:
         self._hint: Address | None = None
         self._last = 0.0
         self._open_until = 0.0
+        self._ssrcs: frozenset[int] = frozenset()
 
-    def signal(self, hint: Address, allowed: frozenset[str], now: float) -> None:
-        """Signalling said where the far side is. A learned source whose IP address is no longer allowed is dropped."""
+    def signal(self, hint: Address, allowed: frozenset[str], now: float, ssrcs: frozenset[int] = frozenset()) -> None:
+        """Signalling said where the far side is. A learned source whose IP address is no longer allowed is dropped.
+
+        `ssrcs`: when there are any, RTP and RTCP of another SSRC is nothing to learn from (RFC 5576 §4.1).
+        """
         if hint != self._hint:
             self._open_until = now + RELATCH_WINDOW
-        self._hint, self._allowed = hint, allowed
+        self._hint, self._allowed, self._ssrcs = hint, allowed, ssrcs
         if self.source is not None and self.source[0] not in allowed:
             self.source = None
 
     @property
-    def memory(self) -> tuple[Address | None, Address | None, tuple[str, ...]]:
-        """What `remember` of a later process needs: learned source, hint, allowed addresses."""
-        return self.source, self._hint, tuple(sorted(self._allowed))
+    def memory(self) -> tuple[Address | None, tuple[str, ...], tuple[int, ...]]:
+        """What `remember` of a later process needs besides the source: hint, allowed addresses, SSRCs."""
+        return self._hint, tuple(sorted(self._allowed)), tuple(sorted(self._ssrcs))
 
-    def remember(self, source: Address | None, hint: Address | None, allowed: frozenset[str], now: float) -> None:
-        self.source, self._hint, self._allowed, self._last = source, hint, allowed, now
+    def remember(
+        self,
+        source: Address | None,
+        hint: Address | None,
+        allowed: frozenset[str],
+        ssrcs: frozenset[int],
+        now: float,
+    ) -> None:
+        self.source, self._hint, self._allowed, self._ssrcs, self._last = source, hint, allowed, ssrcs, now
 
     def heard(self, when: float) -> None:
         """A fast path passed a packet of the learned source at this time."""
         self._last = max(self._last, when)
 
-    def packet(self, source: Address, now: float) -> Verdict:
-        """Judge a packet that is already known to be well-formed."""
+    def packet(self, source: Address, now: float, ssrc: int | None = None) -> Verdict:
+        """Judge a packet that is already known to be well-formed; `ssrc` is `None` for STUN and DTLS."""
         if source == self.source:
             self._last = now
             return Verdict.ACCEPTED
         if source[0] not in self._allowed:
+            return Verdict.REFUSED
+        if self._ssrcs and ssrc is not None and ssrc not in self._ssrcs:
             return Verdict.REFUSED
         if self.source is not None and now >= self._open_until and now - self._last <= RELATCH_SILENCE:
             return Verdict.REFUSED

@@ -22,13 +22,14 @@ _SKIPPED = 1000  # probe sequence numbers that may have been used since the last
 class ComponentMemory:
     """Who is at the far side of one component."""
 
-    __slots__ = ("allowed", "hint", "probe", "remote", "sequence")
+    __slots__ = ("allowed", "hint", "probe", "remote", "sequence", "ssrcs")
 
     def __init__(self, data: Any) -> None:
         """Raises `KeyError`, `TypeError` or `ValueError` when `data` is not what `describe` made."""
         self.remote = _address(data["remote"])
         self.hint = _address(data["hint"])
         self.allowed = frozenset(str(each) for each in data["allowed"])
+        self.ssrcs = frozenset(each for each in data["ssrcs"] if isinstance(each, int))
         self.probe = _address(data["probe"])
         self.sequence = data["sequence"]
         if not isinstance(self.sequence, int):
@@ -77,12 +78,13 @@ def _leg(leg: LegState) -> dict[str, object]:
 
 
 def _component(component: ComponentState) -> dict[str, object]:
-    _, hint, allowed = component.latch.memory if component.latch is not None else (None, None, ())
+    hint, allowed, ssrcs = component.latch.memory if component.latch is not None else (None, (), ())
     probe = component.probe
     return {
         "remote": component.remote,
         "hint": hint,
         "allowed": allowed,
+        "ssrcs": ssrcs,
         "probe": None if probe is None else probe.remote,
         "sequence": component.sequence if probe is None else probe.sequence + _SKIPPED,
     }

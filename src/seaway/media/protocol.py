@@ -115,6 +115,7 @@ class SetRemote:
     `allowed` are IP addresses from which a first packet may latch (the SDP address, the signalling source).
     `ufrag`/`password`: for probe legs, the credential received from the edge. No reply unless it fails; the `Failed`
     then has request 0. `clocks` has RTP clock rates of the payload types, for the jitter: (payload type, Hz).
+    `ssrcs`: when there are any, only RTP and RTCP of these decides where a plain leg's far side is.
     """
 
     session: str
@@ -126,6 +127,7 @@ class SetRemote:
     ufrag: str | None = None
     password: str | None = None
     clocks: tuple[tuple[int, int], ...] = ()
+    ssrcs: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-__all__ = ["PacketClass", "classify"]
+__all__ = ["PacketClass", "classify", "ssrc_of"]
 
 
 class PacketClass(Enum):
@@ -38,3 +38,11 @@ def classify(data: bytes) -> PacketClass:
     if kind is PacketClass.RTP and 192 <= data[1] <= 223:
         return PacketClass.RTCP
     return kind
+
+
+def ssrc_of(data: bytes) -> int | None:
+    """The sender's SSRC of a well-formed RTP or RTCP packet; `None` for other packets."""
+    kind = classify(data)
+    if kind is PacketClass.RTP:
+        return int.from_bytes(data[8:12], "big")
+    return int.from_bytes(data[4:8], "big") if kind is PacketClass.RTCP else None
