@@ -46,6 +46,7 @@ class Proof:
     dropped: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    engine: str = ""  # that carried media; of both nodes where they differ
 
     @property
     def verdict(self) -> str:
@@ -72,6 +73,7 @@ class Proof:
                 for s in self.scans
             ],
             "variant": self.variant,
+            "engine": self.engine,
             "seconds": round(self.seconds, 1),
         }
 
@@ -133,7 +135,11 @@ def _running(stage: Stage, expected: frozenset[Feature] = frozenset()) -> Iterat
 
 def _fast_rows(stage: Stage) -> dict[str, dict[str, int]]:
     """Node -> row -> packets that its fast path carried. Raises LabError."""
-    return {node: dict(stage.pair.status(node, "relay")[0]["rows"]) for node in NODES}
+    return {node: dict(_relay(stage, node)["rows"]) for node in NODES}
+
+
+def _relay(stage: Stage, node: str) -> dict[str, Any]:
+    return stage.pair.status(node, "relay")[0]
 
 
 def _calls(stage: Stage, proof: Proof, say: Say) -> None:
@@ -144,6 +150,7 @@ def _calls(stage: Stage, proof: Proof, say: Say) -> None:
         with _running(stage) as session:
             result = measure(network, session, rtcp=True, turn=_has_turn(stage))
             fast = _fast_rows(stage)
+            proof.engine = ", ".join(dict.fromkeys(str(_relay(stage, node)["engine"]) for node in NODES))
         time.sleep(0.2)  # the last segments of closing connections
         counters = read_counters(network)
     seen = witness.seen(resolution)
