@@ -7,7 +7,7 @@ import os
 import socket
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from aioice.turn import create_turn_endpoint
 
 from seaway.catalog.deployment import parse_deployment
 from seaway.catalog.resolve import resolve
-from seaway.media.flows import FlowKind, FlowTable, PortKind, Prefix
+from seaway.media.flows import DatagramUp, FlowKind, FlowTable, PortKind, Prefix
 from seaway.runtime.config import parse_node_config
 from seaway.runtime.turn import prepare_turn
 from seaway.runtime.turn_process import TurnProcess
@@ -160,6 +160,62 @@ def test_a_channel_becomes_two_flows(tmp_path: Path) -> None:
             client.close()
             await until(lambda: not process.allocations())
             assert not table.flows
+
+    run(main)
+
+
+class ReadingTable(FakeTable):
+    """Reads the attached sockets itself, like the worker process: what has no flow comes out of `receive`."""
+
+    reads_sockets = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attached: dict[tuple[str, int], socket.socket] = {}
+        self._ends = socket.socketpair()
+        self.order: list[str] = []
+
+    def attach(self, made: socket.socket, kind: PortKind) -> None:
+        self.attached[made.getsockname()] = made
+        asyncio.get_running_loop().add_reader(made.fileno(), self._ends[1].send, b"x")
+
+    def detach(self, local: tuple[str, int]) -> None:
+        asyncio.get_running_loop().remove_reader(self.attached.pop(local).fileno())
+        assert not [key for key in self.flows if key.local == local], "a flow outlives its port"
+        self.order.append("detach")
+
+    def fileno(self) -> int:
+        return self._ends[0].fileno()
+
+    def receive(self) -> list[DatagramUp]:
+        self._ends[0].recv(4096)
+        found = []
+        for local, made in self.attached.items():
+            with suppress(BlockingIOError):
+                while True:
+                    data, source = made.recvfrom(65535)
+                    found.append(DatagramUp(local, source, data))
+        return found
+
+    def close(self) -> None:
+        for end in self._ends:
+            end.close()
+
+
+def test_an_engine_that_reads_the_sockets(tmp_path: Path) -> None:
+    async def main() -> None:
+        table = ReadingTable()
+        async with turn(tmp_path, table=table) as process, echo() as (_, address):
+            client, heard = await create_turn_endpoint(Heard, SERVER, "al", "pw")
+            client.sendto(b"x", address)
+            await until(lambda: heard.packets == [b"x"])
+            assert SERVER in table.attached and process.allocations()[0].relayed[0] in table.attached
+            assert len(table.flows) == 2
+            client.close()
+            await until(lambda: not process.allocations())
+            assert table.order == ["detach"] and not table.flows
+        assert not table.attached
+        table.close()
 
     run(main)
 

@@ -5,7 +5,7 @@ A flow that is refused costs nothing but speed: packets then come to the sockets
 
 from __future__ import annotations
 
-from seaway.core.turn.io import ChannelFlowAdded, ChannelFlowRemoved
+from seaway.core.turn.io import ChannelFlowAdded, ChannelFlowRemoved, RelayKey
 from seaway.media.flows import Flow, FlowCounters, FlowError, FlowKey, FlowKind, FlowTable, PortKind, Prefix
 from seaway.observe import log
 from seaway.observe.counters import Counters
@@ -25,6 +25,7 @@ class TurnFlows:
         self._counters = counters
         self._log = log.get(part="turn")
         self._active: set[FlowKey] = set()
+        self._relays: dict[RelayKey, set[ChannelFlowRemoved]] = {}
         for key in table.keys() if table is not None else ():
             table.remove(key)  # type: ignore[union-attr]
 
@@ -49,6 +50,7 @@ class TurnFlows:
                 self.remove(ChannelFlowRemoved(*channel))
                 return
             self._active.add(flow.key)
+        self._relays.setdefault(channel.relay, set()).add(ChannelFlowRemoved(*channel))
 
     def remove(self, channel: _Channel) -> tuple[FlowCounters, FlowCounters] | None:
         """What passed from the client and to it; `None` when this channel had no flows."""
@@ -59,7 +61,14 @@ class TurnFlows:
             if flow.key in self._active:
                 self._active.discard(flow.key)
                 counted.append(self._table.remove(flow.key) or FlowCounters())
+        self._relays.get(channel.relay, set()).discard(ChannelFlowRemoved(*channel))
         return (counted[0], counted[1]) if len(counted) == 2 else None
+
+    def relay_closes(self, relay: RelayKey) -> None:
+        """The core closes a relay's port before it says that its channels ended; a flow must not outlive the port."""
+        for channel in list(self._relays.get(relay, ())):
+            self.remove(channel)
+        self._relays.pop(relay, None)
 
     def has(self, channel: _Channel) -> bool:
         return _flows(channel)[0].key in self._active

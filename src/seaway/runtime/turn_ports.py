@@ -19,7 +19,8 @@ _NO_PORTS_BELOW = 1024
 
 
 class TurnPorts:
-    """`opened` and `closing` are called with each socket: who reads it is not known here."""
+    """`opened` and `closing` are called with each socket: who reads it is not known here. `opened` is told whether the
+    fast path has it."""
 
     def __init__(
         self,
@@ -27,7 +28,7 @@ class TurnPorts:
         place: RelayPlace,
         table: FlowTable | None,
         counters: Counters,
-        opened: Callable[[RelayKey, RowSocket], None],
+        opened: Callable[[RelayKey, RowSocket, bool], None],
         closing: Callable[[RelayKey, RowSocket], None],
     ) -> None:
         self._sockets = sockets
@@ -36,6 +37,7 @@ class TurnPorts:
         self._counters = counters
         self._opened, self._closing = opened, closing
         self._open: dict[RelayKey, RowSocket] = {}
+        self._attached: set[RelayKey] = set()
         self._log = log.get(part="turn")
 
     def __len__(self) -> int:
@@ -62,21 +64,30 @@ class TurnPorts:
         local = made.entry.local
         key = RelayKey(transport, local)
         self._open[key] = made
-        if self._table is not None and transport == "udp":
-            try:
-                self._table.attach(made, PortKind.PLAIN)
-            except FlowError as error:
-                self._counters.add("turn.flow.refused")
-                self._log.warning("flow.refused", reason=str(error))
-        self._opened(key, made)
+        attached = self._attach(key, made)
+        if attached:
+            self._attached.add(key)
+        self._opened(key, made, attached)
         return key, local
+
+    def _attach(self, key: RelayKey, made: RowSocket) -> bool:
+        if self._table is None or key.transport != "udp":
+            return False
+        try:
+            self._table.attach(made, PortKind.PLAIN)
+        except FlowError as error:
+            self._counters.add("turn.flow.refused")
+            self._log.warning("flow.refused", reason=str(error))
+            return False
+        return True
 
     def close(self, key: RelayKey) -> None:
         made = self._open.pop(key, None)
         if made is None:
             return
         self._closing(key, made)
-        if self._table is not None and key.transport == "udp":
+        if self._table is not None and key in self._attached:
+            self._attached.discard(key)
             self._table.detach(key.local)
         made.close()
 

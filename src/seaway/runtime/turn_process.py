@@ -73,6 +73,7 @@ class TurnProcess:
         self._loop = asyncio.get_running_loop()
         self._crowd = Crowd(prepared.turn.connections, prepared.turn.connections_per_source)
         self._datagrams: dict[Address, RowSocket] = {}
+        self._attached: list[Address] = []  # those that the fast path has
         self._acceptors: list[Acceptor] = []
         self._number = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -96,6 +97,7 @@ class TurnProcess:
             except FlowError as error:
                 self.log.warning("flow.refused", reason=str(error))
             else:
+                self._attached.append(made.entry.local)
                 if self._table.reads_sockets:
                     return
         self._loop.add_reader(made.fileno(), self._readable, made)
@@ -112,15 +114,16 @@ class TurnProcess:
 
     # -- relay ports
 
-    def _relay_opened(self, key: RelayKey, made: RowSocket) -> None:
+    def _relay_opened(self, key: RelayKey, made: RowSocket, attached: bool) -> None:
         self._book.opened(key)
         if key.transport == "tcp":
             self.peers.listen(key, made)
-        elif self._table is None or not self._table.reads_sockets:
+        elif self._table is None or not (attached and self._table.reads_sockets):
             self._loop.add_reader(made.fileno(), self._from_peer, key, made)
 
     def _relay_closing(self, key: RelayKey, made: RowSocket) -> None:
         self._book.closed(key)
+        self.flows.relay_closes(key)
         self._loop.remove_reader(made.fileno())
 
     # -- packets
@@ -301,6 +304,11 @@ class TurnProcess:
             stream.abort("the node stops")
         self.peers.close_all()
         self.ports.close_all()
+        if self._table is not None:
+            if self._table.reads_sockets:
+                self._loop.remove_reader(self._table.fileno())
+            for local in self._attached:
+                self._table.detach(local)
         for made in self._datagrams.values():
             self._loop.remove_reader(made.fileno())
             made.close()
