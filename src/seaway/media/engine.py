@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from typing import NamedTuple
 
-from seaway.core.traversal.probe import CONSENT_LIFETIME, Bound, Lost, ProbeSender, SendProbe
+from seaway.core.traversal.probe import Bound, Lost, ProbeSender, SendProbe
 from seaway.media.allocate import Allocator, NoDemux, PortRefused, Ports
 from seaway.media.demux import answer_probe, unbind
 from seaway.media.fast import FastFlows
@@ -348,21 +348,11 @@ class Engine:
 
     def _resume(self, component: ComponentState, leg: LegState, memory: ComponentMemory, now: float) -> None:
         """Who is at the far side, as far as the earlier process knew."""
-        component.remote = memory.remote
-        if component.latch is not None:
-            component.latch.remember(memory.remote, memory.hint, memory.allowed, memory.ssrcs, now)
-        elif component.kind == "demux":
-            component.sequence = memory.sequence
-            if leg.demux is not None and memory.remote is not None:
-                leg.demux.flows[component.local][memory.remote] = component
-                component.consent_ends = now + CONSENT_LIFETIME
-                self._schedule(component, component.consent_ends)
-        elif memory.probe is not None:
-            component.probe = ProbeSender(
-                memory.probe, leg.user.decode(), leg.key.decode(), now, self._random_octets,
-                sequence=memory.sequence, bound=memory.remote is not None,
-            )  # fmt: skip
+        memory.apply(component, leg, now, self._random_octets)
+        if component.probe is not None:
             self._drain_probe(component)
+        elif component.kind == "demux" and component.remote is not None:
+            self._schedule(component, component.consent_ends)
 
     def remove_orphans(self) -> int:
         """Take flows away that belong to no session. Returns how many."""

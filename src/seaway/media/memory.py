@@ -7,8 +7,10 @@ nothing anew, and takes the flows over. Credentials are in it, so it belongs int
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from seaway.core.traversal.probe import CONSENT_LIFETIME, ProbeSender
 from seaway.media.allocate import LegMemory
 from seaway.media.legs import ComponentState, LegState, SessionState
 from seaway.media.protocol import Address, LegRequest
@@ -34,6 +36,24 @@ class ComponentMemory:
         self.sequence = data["sequence"]
         if not isinstance(self.sequence, int):
             raise TypeError("sequence")
+
+    def apply(
+        self, component: ComponentState, leg: LegState, now: float, random_octets: Callable[[int], bytes]
+    ) -> None:
+        """Let `component`, made anew, know what is remembered. A probe leg starts to probe at once."""
+        component.remote = self.remote
+        if component.latch is not None:
+            component.latch.remember(self.remote, self.hint, self.allowed, self.ssrcs, now)
+        elif leg.demux is not None:
+            component.sequence = self.sequence
+            if self.remote is not None:
+                leg.demux.flows[component.local][self.remote] = component
+                component.consent_ends = now + CONSENT_LIFETIME
+        elif self.probe is not None:
+            component.probe = ProbeSender(
+                self.probe, leg.user.decode(), leg.key.decode(), now, random_octets,
+                sequence=self.sequence, bound=self.remote is not None,
+            )  # fmt: skip
 
 
 def describe(session: SessionState) -> dict[str, object]:
