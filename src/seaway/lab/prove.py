@@ -151,8 +151,7 @@ def _calls(stage: Stage, proof: Proof, say: Say) -> None:
             result = measure(network, session, rtcp=True, turn=_has_turn(stage))
             fast = _fast_rows(stage)
             proof.engine = ", ".join(dict.fromkeys(str(_relay(stage, node)["engine"]) for node in NODES))
-        time.sleep(0.2)  # the last segments of closing connections
-        counters = read_counters(network)
+        counters = _quiet_counters(network)
     seen = witness.seen(resolution)
     if result.broken:
         words = ", ".join(sorted(roots(frozenset(result.broken))))
@@ -167,6 +166,17 @@ def _calls(stage: Stage, proof: Proof, say: Say) -> None:
         if row in proof.books:
             proof.books[row].peers |= peers
     say(f"  {len(proof.books)} rows carried packets, {len(proof.unexplained)} packets unexplained")
+
+
+def _quiet_counters(network: Network, patience: float = 5.0) -> dict[str, Counters]:
+    """Counters that no longer change: closing connections may repeat their last segments, 0.2 s and more apart."""
+    limit = time.monotonic() + patience
+    found = read_counters(network)
+    while True:
+        time.sleep(0.45)
+        before, found = found, read_counters(network)
+        if found == before or time.monotonic() > limit:
+            return found
 
 
 def _book(
