@@ -26,7 +26,7 @@ from seaway.media.protocol import Address
 from tests.media.cases import CASES, Case, In, Out, ProbeAnswer, ProbeRequest, Told
 from tests.media.harness import HOSTS, FakePorts, Random, Runner, demux_pair, drain
 
-__all__ = ["RealRunner", "hosts", "in_namespace"]
+__all__ = ["RealPorts", "RealRunner", "hosts", "in_namespace", "unbound"]
 
 _QUIET = 0.03  # seconds without a packet after which nothing more is expected
 _PATIENCE = 1.0
@@ -83,10 +83,17 @@ def in_namespace(name: str) -> Iterator[None]:
         os.close(there)
 
 
-def _udp(where: str, address: Address) -> socket.socket:
+def unbound(where: str, count: int = 1) -> list[socket.socket]:
+    """UDP sockets of that host; many at once, because a change of namespace takes a while."""
     with in_namespace(where):
-        made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    made.setblocking(False)
+        made = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
+    for each in made:
+        each.setblocking(False)
+    return made
+
+
+def _udp(where: str, address: Address) -> socket.socket:
+    (made,) = unbound(where)
     made.bind(address)
     return made
 
@@ -129,14 +136,17 @@ class Clocked:
 class RealPorts(FakePorts):
     """Sockets in the relay's host, known to the table."""
 
-    def __init__(self, table: FlowTable) -> None:
+    def __init__(self, table: FlowTable, ready: int = 0) -> None:
         super().__init__()
         self.table = table
         self.sockets: dict[PortKey, socket.socket] = {}
+        self._ready = unbound("relay", ready)
 
     def open(self, row: str, nic: str, port: int) -> tuple[PortKey, Address]:
         key, address = super().open(row, nic, port)
-        self.sockets[key] = _udp("relay", address)
+        made = self._ready.pop() if self._ready else unbound("relay")[0]
+        made.bind(address)
+        self.sockets[key] = made
         self.table.attach(self.sockets[key], PortKind.PLAIN)
         return key, address
 
