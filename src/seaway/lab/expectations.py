@@ -62,6 +62,11 @@ EXPECTED: dict[str, frozenset[Feature]] = {
     "T11-15": frozenset({_F.TURN_CORE}),
     "T11-16": frozenset({_F.RELAY_OUT}),
     "T11-17": frozenset({_F.RELAY_IN}),
+    # The same four where remote clients relay their media (ICE pass-through), and not the endpoints of SIP calls.
+    "T16-06": frozenset({_F.TURN}),
+    "T17-05": frozenset({_F.TURN_CORE}),
+    "Y07-01": frozenset({_F.RELAY_OUT}),
+    "T16-07": frozenset({_F.RELAY_IN}),
     "Y01-01": frozenset({_F.REGISTRATION_IN}),
     "Y01-04": frozenset({_F.AUDIO_IN}),
     "Y01-05": frozenset({_F.RTCP_IN}),

@@ -21,6 +21,7 @@ __all__ = [
     "interfaces",
     "load_rules",
     "read_counters",
+    "remote_access_text",
     "resolution_of",
 ]
 
@@ -31,9 +32,19 @@ _FILES: dict[Variant, str] = {
 }
 
 
+_REMOTE_ACCESS_HOSTS = ("unified_cm", "imp_server", "unity_connection", "onprem_media")
+
+
 def deployment_text(variant: Variant) -> str:
     """The deployment file that belongs to a variant of the lab."""
     return (resources.files("seaway.lab") / "deployments" / _FILES[variant]).read_text(encoding="utf-8")
+
+
+def remote_access_text(variant: Variant) -> str:
+    """The same site, where TURN is for remote clients with ICE pass-through instead of endpoints of SIP calls."""
+    text = deployment_text(variant).replace("turn = true\n", "mra = true\nmra_ice = true\n")
+    around = "".join(f'{name} = ["10.0.1.40"]\n' for name in _REMOTE_ACCESS_HOSTS)
+    return text.replace("[hosts]\n", "[hosts]\n" + around)
 
 
 def resolution_of(variant: Variant) -> Resolution:

@@ -14,7 +14,7 @@ from seaway.lab.pair import Pair
 from seaway.lab.relaying import RelayTrial
 from seaway.lab.session import CallReport, Session
 
-__all__ = ["Measured", "expire_idle_udp", "measure", "names_ok"]
+__all__ = ["Measured", "expire_idle_udp", "measure", "measure_relays", "names_ok"]
 
 _F = Feature
 
@@ -71,6 +71,15 @@ def measure(
         _calls(result, network, session, expected, talk, rtcp)
         if trial is not None:
             _relaying(result, trial, expected)
+    return result
+
+
+def measure_relays(network: Network, expected: frozenset[Feature] = frozenset()) -> Measured:
+    """The TURN exchange alone."""
+    result = Measured()
+    with contextlib.closing(RelayTrial(network)) as trial:
+        trial.start()
+        _relaying(result, trial, expected)
     return result
 
 

@@ -195,11 +195,13 @@ class Network:
             lines.append(f"link set {nic.name} up")
         lines += [f"route add {route}" for route in host.routes]
         # A cable's end takes packets of the other end's native XDP only when it has GRO (or XDP itself). Nothing may
-        # be merged though: a rule would count one packet where the witness sees two.
+        # be merged, nor sent as one to be cut later: a rule would count one packet where the witness sees two.
         cables = [end[1] for link in self.plan.links for end in (link.left, link.right) if end[0] == host.name]
         script = _SYSCTL.replace("{forward}", "1" if host.router else "0")
         script += "set -e\nip -batch - <<'_END_'\n" + "\n".join(lines) + "\n_END_\n"
-        script += "".join(f"ip link set {cable} gro_max_size 1 && ethtool -K {cable} gro on\n" for cable in cables)
+        script += "".join(
+            f"ip link set {cable} gro_max_size 1 gso_max_segs 1 && ethtool -K {cable} gro on\n" for cable in cables
+        )
         if host.ruleset:
             script += f"nft -f - <<'_END_'\n{host.ruleset}_END_\n"
         _run(self.command(host.name, ["sh", "-s"]), script, f"lab host {host.name}")

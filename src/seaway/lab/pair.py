@@ -23,7 +23,7 @@ from seaway.lab.errors import LabError
 from seaway.lab.machines import Machines, end_all
 from seaway.runtime.config import EngineName
 
-__all__ = ["LAB_PEERS", "NODES", "Pair", "seaway_command"]
+__all__ = ["LAB_PEERS", "NODES", "Pair", "seaway_command", "serves_turn"]
 
 NODES = ("edge1", "core1")  # the edge first: the core dials it
 LAB_PEERS = ("198.51.100.0/24", "203.0.113.0/24")
@@ -129,7 +129,7 @@ class Pair:
         everyone = json.dumps(f".*@{deployment.domain}".replace(".test", "\\.test"))
         for priority, target in ((10, "registrations"), (20, "pair")):
             lines += ["[[rule]]", f"priority = {priority}", f"match = {everyone}", f'target = "{target}"']
-        if not core and deployment.service("turn"):
+        if not core and serves_turn(deployment):
             lines += self._turn()
         return "\n".join(lines) + "\n" + self.extra
 
@@ -220,6 +220,11 @@ class Pair:
     def crash_report(self) -> str:
         """Last log lines of both nodes, for a failure message."""
         return "; ".join(f"{node}: {self.last_line(node)}" for node in NODES)
+
+
+def serves_turn(deployment: Deployment) -> bool:
+    """Whether the lab's edge runs a TURN server: for endpoints of SIP calls, or for remote clients."""
+    return deployment.service("turn") or deployment.service("mra_ice")
 
 
 def _closed(rows: frozenset[str]) -> str:

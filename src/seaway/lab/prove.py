@@ -17,11 +17,11 @@ from typing import Any
 from seaway.catalog.resolve import Resolution
 from seaway.lab.errors import LabError
 from seaway.lab.expectations import EXPECTED, Feature, roots
-from seaway.lab.firewall import Counters, forget_state, load_rules, read_counters
+from seaway.lab.firewall import Counters, forget_state, load_rules, read_counters, remote_access_text
 from seaway.lab.ledger import RowBook, balance, inward_openings, live_rows
-from seaway.lab.measure import Measured, measure
+from seaway.lab.measure import Measured, measure, measure_relays
 from seaway.lab.network import Network
-from seaway.lab.pair import NODES
+from seaway.lab.pair import NODES, serves_turn
 from seaway.lab.plan import Variant
 from seaway.lab.scan import Scan, scan_tcp, udp_ports, udp_volley
 from seaway.lab.session import Session
@@ -32,6 +32,8 @@ from seaway.runtime.config import EngineName
 __all__ = ["Proof", "prove"]
 
 Say = Callable[[str], None]
+Measuring = Callable[[Stage, Session, frozenset[Feature], bool], Measured]
+_REMOTE_ACCESS = frozenset({"T16-06", "T16-07", "T17-05", "Y07-01"})
 
 
 @dataclass(slots=True)
@@ -96,18 +98,30 @@ def prove(
             if only and row not in only:
                 continue
             _without(stage, proof, row, say)
+    if not only or only & _REMOTE_ACCESS:
+        _remote_access(name, variant, engine, proof, say)
     proof.seconds = time.monotonic() - begin
     return proof
+
+
+def _remote_access(name: str, variant: Variant, engine: EngineName, proof: Proof, say: Say) -> None:
+    """The rows of TURN for remote clients, in a site of its own: elsewhere they are the same as those for SIP calls."""
+    say("TURN in a site with remote access, by the rows of ICE pass-through")
+    first = dict(proof.books)
+    with Stage.in_namespaces(name, variant, remote_access_text(variant), engine=engine) as stage:
+        _calls(stage, proof, say, _relays_alone)
+        found = {row: book for row, book in proof.books.items() if row in _REMOTE_ACCESS}
+        proof.books = first | found
+        if missing := sorted(_REMOTE_ACCESS - found.keys()):
+            proof.problems.append(f"with remote access these rows carried nothing: {', '.join(missing)}")
+        for row in found:
+            _without(stage, proof, row, say, _relays_alone)
 
 
 def _network(stage: Stage) -> Network:
     if stage.network is None:
         raise LabError("the proof needs the firewalls of a real lab", remedy="run it as root")
     return stage.network
-
-
-def _has_turn(stage: Stage) -> bool:
-    return stage.resolution.deployment.service("turn")
 
 
 @contextlib.contextmanager
@@ -142,13 +156,24 @@ def _relay(stage: Stage, node: str) -> dict[str, Any]:
     return stage.pair.status(node, "relay")[0]
 
 
-def _calls(stage: Stage, proof: Proof, say: Say) -> None:
+def _everything(stage: Stage, session: Session, expected: frozenset[Feature], rtcp: bool) -> Measured:
+    turn = serves_turn(stage.resolution.deployment)
+    return measure(_network(stage), session, expected, rtcp=rtcp, turn=turn)
+
+
+def _relays_alone(stage: Stage, session: Session, expected: frozenset[Feature], rtcp: bool) -> Measured:
+    """Without calls: the guide's rows of remote clients' media overlap with those of SIP endpoints."""
+    stage.pair.wait_zone()
+    return measure_relays(_network(stage), expected)
+
+
+def _calls(stage: Stage, proof: Proof, say: Say, measuring: Measuring = _everything) -> None:
     network, resolution = _network(stage), stage.resolution
     say("calls in both directions, every packet recorded at both firewalls")
     load_rules(network, resolution)
     with _witnessed(network, "calls") as witness:
         with _running(stage) as session:
-            result = measure(network, session, rtcp=True, turn=_has_turn(stage))
+            result = measuring(stage, session, frozenset(), True)
             fast = _fast_rows(stage)
             proof.engine = ", ".join(dict.fromkeys(str(_relay(stage, node)["engine"]) for node in NODES))
         counters = _quiet_counters(network)
@@ -263,7 +288,7 @@ def _ranges(ports: tuple[int, ...]) -> str:
     return ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in found) or "none"
 
 
-def _without(stage: Stage, proof: Proof, row: str, say: Say) -> None:
+def _without(stage: Stage, proof: Proof, row: str, say: Say, measuring: Measuring = _everything) -> None:
     """Take the rules of one row away everywhere and see what breaks."""
     network = _network(stage)
     expected = EXPECTED.get(row)
@@ -276,7 +301,7 @@ def _without(stage: Stage, proof: Proof, row: str, say: Say) -> None:
     forget_state(network)
     media = any(each.value.startswith("RTCP") for each in expected)
     with _running(stage, expected) as session:
-        result = measure(network, session, expected, rtcp=media, turn=_has_turn(stage))
+        result = measuring(stage, session, expected, media)
         fast = _fast_rows(stage)
     passed = read_counters(network)
     found = roots(frozenset(result.broken))
