@@ -11,7 +11,7 @@ help:
 	@echo "make test           all tests, with independent peers when root"
 	@echo "make setup          .venv, so that .venv/bin/seaway runs"
 	@echo "make lint           ruff and mypy"
-	@echo "make bench          figures beside Kamailio (ONLY=name: one of them)"
+	@echo "make bench          figures beside Kamailio, rtpengine and coturn (ONLY=name: one of them)"
 	@echo "make clean          remove what was built"
 
 setup:

@@ -40,7 +40,8 @@ def render(figures: Sequence[Figure], about: Mapping[str, str]) -> str:
         "# Performance",
         "",
         "CPU time (user and system, all processes) and resident memory (PSS, all processes), both subjects in the "
-        "same run: load on one core, subject on the other, loopback only. Values are the median of three or more "
+        "same run: load on one core, subject on the other; signalling on loopback, media between network namespaces, "
+        "where the kernel's own work counts too. Values are the median of three or more "
         "alternating runs, with the least and the greatest; smaller is better. A run with a failed call does not "
         "count. The work of removing finished transactions later is included. The ratio is Seaway's value divided by "
         "the peer's.",

@@ -48,12 +48,15 @@ class Nodes:
 
         def there() -> bool:
             assert process.poll() is None, process.communicate()
-            # One of an earlier node that was killed may lie there.
-            return path.exists() and json.loads(path.read_text())["supervisor"] == process.pid
+            try:
+                found: dict[str, Any] = json.loads(path.read_text())
+            except FileNotFoundError:
+                return False
+            return found["supervisor"] == process.pid  # one of an earlier node that was killed may lie there
 
         wait(there, 15)
-        found: dict[str, Any] = json.loads(path.read_text())
-        return found
+        ready: dict[str, Any] = json.loads(path.read_text())
+        return ready
 
     def refused(self, path: Path) -> str:
         """The one line of a node that must not start."""
