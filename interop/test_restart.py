@@ -136,7 +136,8 @@ def test_media_in_the_kernel_outlives_even_the_supervisor_and_a_new_one_cleans_u
         try:
             again.launch()
             assert again.registered("alice") and again.registered("bob")
-            assert again.call(ALICE, BOB, talk=1.0).good
+            report = again.call(ALICE, BOB, talk=3.0)
+            assert report.good, report.problem()
         finally:
             again.close()
     finally:

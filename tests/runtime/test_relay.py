@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from seaway.media.encoding import MAX_COMMAND
+from seaway.media.encoding import MAX_COMMAND, decode_message, encode
 from seaway.media.protocol import (
     Close,
     Closed,
@@ -206,6 +206,29 @@ def test_media_outlives_signalling_which_takes_its_calls_over() -> None:
         await pair.speak(3)
         assert isinstance(await successor.ask(Close(2, "call-1"), Closed), Closed)
         await successor.client.close()
+
+    on_a_call(body)
+
+
+def test_who_only_looks_is_told_no_events() -> None:
+    """An event in front of the answer was taken for the answer by `seaway status relay`."""
+
+    async def body(pair: Pair) -> None:
+        reader, writer = await asyncio.open_unix_connection(str(pair.edge.path))
+        outside = Phone(OUTSIDE)
+        try:
+            writer.write(encode(Stats(1)))
+            assert isinstance(decode_message(await reader.readline()), StatsReply)
+            await pair.edge_signal.expect(Latched)  # what the call left
+            outside.send(RTCP, pair.edge_media.a.rtcp)
+            latched = await pair.edge_signal.expect(Latched)
+            assert latched.component == "rtcp"
+            writer.write(encode(Stats(2)))
+            answer = decode_message(await asyncio.wait_for(reader.readline(), 2.0))
+            assert isinstance(answer, StatsReply) and answer.request == 2
+        finally:
+            writer.close()
+            outside.close()
 
     on_a_call(body)
 

@@ -109,7 +109,7 @@ class Relay:
         self._adopted: dict[Address, int] = _sockets_of(table) if table is not None else {}
         self._next_key = 0
         self._log = log.get(part="relay")
-        self._connections: dict[LineConnection, None] = {}
+        self._connections: dict[LineConnection, bool] = {}  # whether it is told events: not one that only looks
         self._owner: LineConnection | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._armed: float | None = None
@@ -218,8 +218,9 @@ class Relay:
                     self.unsent += 1  # media is never queued: late is as bad as lost
             else:
                 line = encode(output)
-                for connection in self._connections:
-                    connection.send(line)
+                for connection, told in self._connections.items():
+                    if told:
+                        connection.send(line)
         changed = self._engine.take_changed()
         if changed and self._journal is not None:
             self._journal.note(changed)
@@ -240,7 +241,7 @@ class Relay:
     # Control connections
 
     def connected(self, connection: LineConnection) -> None:
-        self._connections[connection] = None
+        self._connections[connection] = False
         self._log.debug("relay.control_connected", pid=connection.peer_pid)
 
     def line(self, connection: LineConnection, line: bytes) -> None:
@@ -251,6 +252,8 @@ class Relay:
             connection.send(encode(Failed(0, None, "protocol-error", str(error))))
             connection.close("protocol error")
             return
+        if not isinstance(command, Stats | Describe):
+            self._connections[connection] = True
         if not isinstance(command, List | Stats | Describe):
             if self._owner is None:
                 self._owner = connection
