@@ -101,6 +101,14 @@ def test_binding_behind_a_home_router(network: Network) -> None:
     assert network.plan.host("home").address in output and "192.168." not in output.replace("192.168.1.20", "")
 
 
+@pytest.mark.parametrize("option", ["-m", "-f"])
+def test_discovery_of_a_nat(network: Network, option: str) -> None:
+    """Its first test, a Binding; the further ones need RFC 5780, which this server does not offer."""
+    command = ["timeout", "20", "turnutils_natdiscovery", option, network.plan.edge_public]
+    output = network.run("phone-out", command)
+    assert f"UDP reflexive addr: {network.plan.host('home').address}:" in output
+
+
 def test_the_views(stage: Stage, network: Network) -> None:
     """`seaway status turn` while a client relays, and the sockets with their rows."""
     command = client_command(network.plan.edge_public, network.plan.host(PEER).address, "-c", messages=400)
