@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aioice.stun import TransactionFailed
 from aioice.turn import create_turn_endpoint
 
 from seaway.catalog.deployment import parse_deployment
@@ -104,6 +105,20 @@ def test_a_client_relays_and_leaves(tmp_path: Path, way: str) -> None:
             client.close()
             await until(lambda: not process.allocations())
             assert len(process.ports) == 0 and process.counters.get("turn.AllocationDeleted") == 1
+
+    run(main)
+
+
+def test_a_full_server_names_another_at_its_port(tmp_path: Path) -> None:
+    async def main() -> None:
+        full = 'allocations = 1\nalternates = ["203.0.113.21", "2001:db8::1"]\n'
+        async with turn(tmp_path, full) as process:
+            client, _ = await create_turn_endpoint(Heard, SERVER, "al", "pw")
+            with pytest.raises(TransactionFailed) as refused:
+                await create_turn_endpoint(Heard, SERVER, "al", "pw")
+            assert refused.value.response.attributes["ERROR-CODE"][0] == 300
+            assert process._alternate(4) == ("203.0.113.21", SERVER[1]) and process._alternate(6) is not None
+            client.close()
 
     run(main)
 

@@ -118,7 +118,7 @@ class StatusServer:
             own = [{"name": name, "value": value} for name, value in self._counters.snapshot().items()]
             own += [{"name": f"sip.udp.flows.{nic}", "value": len(each)} for nic, each in self._datagrams.items()]
             own.append({"name": "sip.stream.accepted", "value": len(self._connections)})
-            return [*self._core.snapshot("counters", now), *own, *await self._of_turn(show)]
+            return [*self._core.snapshot("counters", now), *own, *await self._of_relay(), *await self._of_turn(show)]
         return self._core.snapshot(show, now)
 
     async def _summary(self, now: float) -> dict[str, object]:
@@ -180,6 +180,16 @@ class StatusServer:
                 }
             )
         return rows
+
+    async def _of_relay(self) -> list[dict[str, object]]:
+        """The relay's counters; none while it does not answer."""
+        with suppress(IpcError):
+            found = await self._relay()
+            rows = dict(found.pop("rows"))  # type: ignore[call-overload]
+            counted = {name: value for name, value in found.items() if isinstance(value, int)}
+            counted |= {f"row.{row}": packets for row, packets in rows.items()}
+            return [{"name": f"media.{name}", "value": value} for name, value in counted.items()]
+        return []
 
     async def _of_turn(self, show: str) -> list[dict[str, object]]:
         """The TURN process's part of a view; none where there is no such process."""

@@ -17,7 +17,7 @@ from seaway.catalog.model import Transport
 from seaway.core.turn import io
 from seaway.core.turn.allocation import Allocation, Channel
 from seaway.core.turn.config import TurnConfig
-from seaway.core.turn.io import Address, ClientKey, RelayKey
+from seaway.core.turn.io import Address, ClientKey, Family, RelayKey
 from seaway.core.turn.server import TurnServer
 from seaway.media.flows import FlowError, FlowTable, PortKind
 from seaway.observe import log
@@ -66,9 +66,11 @@ class TurnProcess:
             prepared.sockets, prepared.relay, table, self.counters, self._relay_opened, self._relay_closing
         )
         self.core = TurnServer(prepared.core, self.ports, secrets.token_bytes, time.monotonic(), time.time())
+        self.core.set_alternate(self._alternate)
         self.peers = TurnPeers(self.core, self, self.counters)
         self.log = log.get(part="turn")
         self._turn = prepared.turn
+        self._port = prepared.open[0][0].port
         self._table = table
         self._loop = asyncio.get_running_loop()
         self._crowd = Crowd(prepared.turn.connections, prepared.turn.connections_per_source)
@@ -86,6 +88,11 @@ class TurnProcess:
         if table is not None and table.reads_sockets:
             self._loop.add_reader(table.fileno(), self._from_table)
         self._sweeper = self._loop.call_later(_SWEEP, self._sweep)
+
+    def _alternate(self, family: Family) -> Address | None:
+        """Where a client may go that finds this server full: any of the others, at the port of TURN."""
+        others = [str(each) for each in self._turn.alternates if each.version == family]
+        return (secrets.choice(others), self._port) if others else None
 
     # -- listeners
 

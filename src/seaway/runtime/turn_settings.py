@@ -6,7 +6,7 @@ Ports and addresses are the catalog's. What the TURN core gets of this is made i
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, StrictBool, StrictInt, model_validator
@@ -28,6 +28,16 @@ def _network(value: object) -> IPv4Network | IPv6Network:
     raise Refused("is not an address or a network", 'write for instance "198.51.100.0/24"')
 
 
+def _server(value: object) -> IPv4Address | IPv6Address:
+    try:
+        if isinstance(value, str):
+            return ip_address(value)
+    except ValueError:
+        pass
+    raise Refused("is not an address", 'write for instance "198.51.100.20"')
+
+
+Servers = tuple[Annotated[IPv4Address | IPv6Address, BeforeValidator(_server)], ...]
 Networks = tuple[Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)], ...]
 Lifetime = Annotated[StrictInt, Field(ge=1, le=86400)]
 Count = Annotated[StrictInt, Field(ge=1, le=1_000_000)]
@@ -66,6 +76,7 @@ class Turn(Settings):
     allocations: Count | None = None  # default: of the size of the system
     allocations_per_user: Count = 100
     allocations_per_source: Count = 200
+    alternates: Servers = ()  # other servers, at the same port, for clients when this one is full (300 Try Alternate)
     lifetime: Lifetime = 600  # granted when a client asks for none or less
     maximum_lifetime: Lifetime = 3600
     connections: Count = 4000  # over TCP and TLS
