@@ -130,6 +130,8 @@ def test_the_views(stage: Stage, network: Network) -> None:
         sockets = {each["local"]: each for each in stage.pair.status("edge1", "sockets") if each["process"] == "turn"}
         assert sockets[relay]["rows"] == ["T11-16", "T11-17"]
         assert ["T11-14", "T11-15"] in [each["rows"] for each in sockets.values()]
+        counted = {each["name"] for each in stage.pair.status("edge1", "counters")}
+        assert {"media.flows", "media.sessions", "media.unknown_source"} <= counted
     finally:
         running.terminate()
         running.wait(5)
