@@ -30,6 +30,11 @@ _SETTINGS = "\n[sip]\nedge_tcp = true\nedge_udp = true\n[ports]\nturn_tcp443 = t
 _TURN = ("tcp_relays = true", "binding_open = true")
 
 
+def lab_name(name: str) -> str:
+    """`name` as a lab's name; with SEAWAY_LAB set two working copies can test on one machine."""
+    return name + os.environ.get("SEAWAY_LAB", "")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if os.geteuid() != 0:
         skip = pytest.mark.skip(reason="interop needs root: it makes network namespaces")
@@ -42,7 +47,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def stage() -> Iterator[Stage]:
     """One lab with a running pair for all tests of this tier; UDP and TCP from outside are on."""
     text = deployment_text("dual").replace("\n[hosts]", f"{_SETTINGS}\n[hosts]")
-    with Stage.in_namespaces("interop", "dual", text, turn=_TURN) as made:
+    with Stage.in_namespaces(lab_name("interop"), "dual", text, turn=_TURN) as made:
         made.pair.start()
         assert made.pair.wait_zone(10.0), made.pair.crash_report()
         yield made

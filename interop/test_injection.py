@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from interop.conftest import lab_name
 from seaway.lab.accounts import ALICE, BOB
 from seaway.lab.session import CallReport
 from seaway.lab.stage import Stage
@@ -42,7 +43,7 @@ except TimeoutError:
 
 @pytest.fixture
 def attacked(request: pytest.FixtureRequest) -> Iterator[Stage]:
-    with Stage.in_namespaces("inject", "dual", engine=request.param[0]) as stage:
+    with Stage.in_namespaces(lab_name("inject"), "dual", engine=request.param[0]) as stage:
         stage.pair.start()
         assert stage.pair.wait_zone(10.0), stage.pair.crash_report()
         yield stage

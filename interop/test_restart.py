@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from interop.conftest import lab_name
 from seaway.lab.accounts import ALICE, BOB
 from seaway.lab.dns import DOMAIN
 from seaway.lab.pair import NODES
@@ -22,7 +23,7 @@ _ENGINES = ("xdp-native", "tc", "userspace")
 
 @pytest.fixture
 def restarting(request: pytest.FixtureRequest) -> Iterator[Stage]:
-    with Stage.in_namespaces("restart", "dual", engine=request.param) as stage:
+    with Stage.in_namespaces(lab_name("restart"), "dual", engine=request.param) as stage:
         stage.pair.start()
         assert stage.pair.wait_zone(10.0), stage.pair.crash_report()
         yield stage

@@ -9,34 +9,34 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable
 
-from seaway.call.admission import UNTRUSTED, Admission, Refusal, address_of_record
+from seaway.call.admission import UNTRUSTED, Admission, Refusal
 from seaway.call.anchor import Anchor
 from seaway.call.config import ControlConfig
 from seaway.call.events import ControlOutput, LogEvent
 from seaway.call.malformed import answer_malformed
 from seaway.call.noise import Noise
 from seaway.call.paths import Paths
+from seaway.call.refusing import Refusals
+from seaway.call.registering import Registering
+from seaway.call.requests import Requests
 from seaway.call.sides import sides_of
-from seaway.call.views import place_of, registration_row, text_of
-from seaway.call.zones import ClientLink, ServerLink, Zone, Zones
+from seaway.call.views import place_of, registration_row
+from seaway.call.zones import ClientLink, ServerLink, Zones
 from seaway.core.sip.client import ClientTransaction
-from seaway.core.sip.context import Branch, Context, Target
+from seaway.core.sip.context import Branch, Context
 from seaway.core.sip.io import Flow, Send
 from seaway.core.sip.proxy import Proxy
 from seaway.core.sip.registrar import Registrar
-from seaway.core.sip.routing import uri_host_port
 from seaway.core.sip.tokens import RouteTokens
 from seaway.core.sip.topvia import read_top_via
 from seaway.media import protocol as media
 from seaway.wire.errors import WireError
 from seaway.wire.sip.errors import SipError
 from seaway.wire.sip.message import Request, Response, parse
-from seaway.wire.sip.nameaddr import tag_of, uri_of
 
 __all__ = ["Control"]
 
 _SWEEP = 5.0  # seconds between looks for expired registrations
-_ALLOW = b"INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER, PRACK, UPDATE, INFO, REFER, NOTIFY, SUBSCRIBE, MESSAGE"
 
 
 class Control:
@@ -58,8 +58,15 @@ class Control:
         self._proxy = Proxy(self, self._sides, tokens, self._outputs, self.counters, boot)
         self._zones.attach(self._proxy)
         self._anchor = Anchor(config, self._outputs, random)
-        self._domains = frozenset(domain.lower().encode() for domain in config.domains)
         self._noise = Noise(self.counters)
+        self._refusals = Refusals(self._proxy, self._outputs, self._noise)
+        self._registering = Registering(
+            config, self._sides, self._registrar, self._admission, self._proxy, self._refusals, self._outputs
+        )
+        self._requests = Requests(
+            config, self._sides, self._zones, self._paths, self._admission, self._anchor, self._registering,
+            self._proxy, self._refusals,
+        )  # fmt: skip
         self._next_sweep = 0.0
 
     # -- driving
@@ -97,8 +104,7 @@ class Control:
         if now >= self._next_sweep:
             self._next_sweep = now + _SWEEP
             self._anchor.sweep(now)
-            for binding in self._registrar.expire(now):
-                self._log("registration.expired", user=text_of(binding.aor), contact=text_of(binding.uri))
+            self._registering.sweep(now)
         self._drain_zones(now)
 
     # -- what comes in
@@ -174,93 +180,10 @@ class Control:
     def route(self, context: Context, now: float) -> None:
         """Decide on a new request."""
         try:
-            self._route(context, now)
+            self._requests.route(context, now)
         except WireError as error:
             status = error.status if isinstance(error, SipError) else 400
-            self._refuse(context, Refusal(status, str(error)), now)
-
-    def _route(self, context: Context, now: float) -> None:
-        request, flow = context.request, context.flow
-        zone = self._zones.of(flow)
-        context.zone = zone
-        method = request.method
-        if zone.kind == "traversal-server":
-            link = self._zones.links[zone.name]
-            assert isinstance(link, ServerLink)
-            if method == b"OPTIONS" and context.token is None and self._for_us(request.uri, link.config.port):
-                link.options(context, self._proxy, now)
-                return
-            if link.flow is not flow:
-                self._refuse(context, Refusal(403, "a request before the zone was authenticated"), now)
-                return
-        if context.token is not None:
-            if tag_of(request.require(b"to")) is not None:
-                self._in_dialog(context, context.token, zone, now)
-                return
-            context.token = None  # begins something new: what a dialog may, it may not
-        if method == b"REGISTER":
-            self._register(context, zone, now)
-            return
-        if method == b"OPTIONS" and self._for_us(request.uri):
-            self._proxy.reject(context, 200, now, headers=((b"Allow", _ALLOW), (b"Accept", b"application/sdp")))
-            return
-        if tag_of(request.require(b"to")) is not None:
-            self._refuse(context, Refusal(481, "a request inside a dialog without our Route"), now)
-            return
-        if not zone.trusted:
-            who = self._admission.check(request, flow.remote[0], now)
-            if isinstance(who, Refusal):
-                self._refuse(context, who, now)
-                return
-            self._admission.clean(request)
-        self._start(context, zone, now)
-
-    def _start(self, context: Context, zone: Zone, now: float) -> None:
-        """A request that begins something: look for its target and send it there."""
-        request = context.request
-        context.admitted = True
-        alias = self._paths.alias(request.uri)
-        if alias is None:
-            self._refuse(context, Refusal(404, "the Request-URI has no user"), now)
-            return
-        found = self._paths.search(alias, request.uri, zone, now)
-        if not found.targets:
-            self._refuse(context, Refusal(found.status, found.why), now)
-            return
-        context.payload = self._paths.back(request, context.flow, zone)
-        if request.method == b"INVITE":
-            self._proxy.trying(context, now)
-            if self._anchor.wanted(zone, found.zone):
-                self._anchor.start(context, zone, found.zone, alias, now)
-        self._carry(context, found.targets, now)
-
-    def _in_dialog(self, context: Context, token: bytes, zone: Zone, now: float) -> None:
-        """A request that carries our route token: its dialog was admitted before (RFC 3261 §16.4)."""
-        context.admitted = True
-        if not zone.trusted:
-            self._admission.clean(context.request)
-        self._anchor.find(context)
-        if context.call is None and self._anchor.needs_call(context.request, zone, token):
-            self._refuse(context, Refusal(481, "the media session of this call is gone"), now)
-            return
-        target = self._paths.follow(context.request, token, now)
-        if target is None:
-            self._refuse(context, Refusal(480, "the connection to the other side is gone"), now)
-            return
-        if context.request.method == b"INVITE":
-            self._proxy.trying(context, now)
-        self._carry(context, [target], now)
-
-    def _carry(self, context: Context, targets: list[Target], now: float) -> None:
-        """Send a request on; before that rewrite the SDP of an anchored call, which may have to wait for the relay."""
-        if context.call is None:
-            self._proxy.forward(context, targets, now)
-            return
-
-        def refuse(status: int, why: str) -> None:
-            self._refuse(context, Refusal(status, why), now)
-
-        self._anchor.carry_request(context, lambda: self._proxy.forward(context, targets, now), refuse, now)
+            self._refusals.refuse(context, Refusal(status, str(error)), now)
 
     def route_ack(self, request: Request, token: bytes | None, flow: Flow, now: float) -> None:
         """An ACK for a 2xx: only with our route token."""
@@ -302,55 +225,10 @@ class Control:
 
     # -- inside
 
-    def _register(self, context: Context, zone: Zone, now: float) -> None:
-        request, flow = context.request, context.flow
-        if uri_host_port(request.uri) not in self._sides.own and uri_host_port(request.uri) not in self._domains:
-            self._refuse(context, Refusal(404, "REGISTER for a domain that is not ours"), now)
-            return
-        if not zone.trusted:
-            who = self._admission.check(request, flow.remote[0], now)
-            if isinstance(who, Refusal):
-                self._refuse(context, who, now)
-                return
-        context.admitted = True
-        aor = address_of_record(uri_of(request.require(b"to")))
-        if aor is None or aor.rpartition(b"@")[2] not in self._domains:
-            self._refuse(context, Refusal(404, "To is not in one of our domains"), now)
-            return
-        result = self._registrar.register(request, aor, flow, now)
-        for uri in result.added:
-            self._log("registration.added", user=text_of(aor), contact=uri.decode("latin-1"), source=place_of(flow))
-        for uri in result.removed:
-            self._log("registration.removed", user=text_of(aor), contact=uri.decode("latin-1"))
-        self._proxy.reject(context, result.status, now, headers=result.headers)
-
     def _trusted(self, branch: Branch) -> bool:
         """Whether a response comes from a zone that we trust."""
         flow = branch.client.flow if branch.client is not None else None
         return flow is not None and self._zones.of(flow).trusted
-
-    def _for_us(self, uri: bytes, port: int | None = None) -> bool:
-        """Whether a Request-URI names this node or domain itself, without a user."""
-        if b"@" in uri:
-            return False
-        place = uri_host_port(uri)
-        if port is not None and place.endswith(b":%d" % port):
-            return True
-        return place in self._sides.own or place in self._domains
-
-    def _refuse(self, context: Context, refusal: Refusal, now: float) -> None:
-        self._proxy.reject(context, refusal.status, now, headers=refusal.headers)
-        if not refusal.usual and self._noise.allows(now):
-            self._log(
-                "request.refused",
-                "warning",
-                method=context.request.method.decode("latin-1"),
-                uri=context.request.uri.decode("latin-1"),
-                status=refusal.status,
-                why=refusal.why,
-                source=place_of(context.flow),
-                call_id=context.call_id.decode("latin-1"),
-            )
 
     def _malformed(self, data: bytes, flow: Flow, error: WireError, now: float) -> None:
         """Count and answer what `parse` refused."""

@@ -1,0 +1,39 @@
+"""How a request is refused: the answer to the peer and the one line in the log that says why."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from seaway.call.admission import Refusal
+from seaway.call.events import LogEvent
+from seaway.call.noise import Noise
+from seaway.call.views import place_of
+from seaway.core.sip.context import Context
+from seaway.core.sip.proxy import Proxy
+
+__all__ = ["Refusals"]
+
+
+class Refusals:
+    """Refuses requests of one node; the log lines are bounded by `noise`."""
+
+    def __init__(self, proxy: Proxy, outputs: deque[Any], noise: Noise) -> None:
+        self._proxy = proxy
+        self._outputs = outputs
+        self._noise = noise
+
+    def refuse(self, context: Context, refusal: Refusal, now: float) -> None:
+        """Answer `context` with the status of `refusal`; its reason goes to the log unless it is a usual one."""
+        self._proxy.reject(context, refusal.status, now, headers=refusal.headers)
+        if refusal.usual or not self._noise.allows(now):
+            return
+        fields: dict[str, object] = {
+            "method": context.request.method.decode("latin-1"),
+            "uri": context.request.uri.decode("latin-1"),
+            "status": refusal.status,
+            "why": refusal.why,
+            "source": place_of(context.flow),
+            "call_id": context.call_id.decode("latin-1"),
+        }
+        self._outputs.append(LogEvent("request.refused", fields, "warning"))

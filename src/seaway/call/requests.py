@@ -1,0 +1,131 @@
+"""What becomes of a request: who may ask, where it goes, and whether its media is carried here."""
+
+from __future__ import annotations
+
+from seaway.call.admission import Admission, Refusal
+from seaway.call.anchor import Anchor
+from seaway.call.config import ControlConfig
+from seaway.call.paths import Paths
+from seaway.call.refusing import Refusals
+from seaway.call.registering import Registering
+from seaway.call.zones import ServerLink, Zone, Zones
+from seaway.core.sip.context import Context, Target
+from seaway.core.sip.proxy import Proxy
+from seaway.core.sip.routing import uri_host_port
+from seaway.core.sip.sides import Sides
+from seaway.wire.sip.nameaddr import tag_of
+
+__all__ = ["Requests"]
+
+_ALLOW = b"INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER, PRACK, UPDATE, INFO, REFER, NOTIFY, SUBSCRIBE, MESSAGE"
+
+
+class Requests:
+    """The decisions of one node on requests that begin a transaction."""
+
+    def __init__(
+        self, config: ControlConfig, sides: Sides, zones: Zones, paths: Paths, admission: Admission, anchor: Anchor,
+        registering: Registering, proxy: Proxy, refusals: Refusals,
+    ) -> None:  # fmt: skip
+        self._domains = frozenset(domain.lower().encode() for domain in config.domains)
+        self._sides = sides
+        self._zones = zones
+        self._paths = paths
+        self._admission = admission
+        self._anchor = anchor
+        self._registering = registering
+        self._proxy = proxy
+        self._refuse = refusals.refuse
+
+    def route(self, context: Context, now: float) -> None:
+        """Forward or refuse a request, at once or later. Raises `WireError` for unreadable fields."""
+        request, flow = context.request, context.flow
+        zone = self._zones.of(flow)
+        context.zone = zone
+        method = request.method
+        if zone.kind == "traversal-server":
+            link = self._zones.links[zone.name]
+            assert isinstance(link, ServerLink)
+            if method == b"OPTIONS" and context.token is None and self._for_us(request.uri, link.config.port):
+                link.options(context, self._proxy, now)
+                return
+            if link.flow is not flow:
+                self._refuse(context, Refusal(403, "a request before the zone was authenticated"), now)
+                return
+        if context.token is not None:
+            if tag_of(request.require(b"to")) is not None:
+                self._in_dialog(context, context.token, zone, now)
+                return
+            context.token = None  # begins something new: what a dialog may, it may not
+        if method == b"REGISTER":
+            self._registering.register(context, zone, now)
+            return
+        if method == b"OPTIONS" and self._for_us(request.uri):
+            self._proxy.reject(context, 200, now, headers=((b"Allow", _ALLOW), (b"Accept", b"application/sdp")))
+            return
+        if tag_of(request.require(b"to")) is not None:
+            self._refuse(context, Refusal(481, "a request inside a dialog without our Route"), now)
+            return
+        if not zone.trusted:
+            who = self._admission.check(request, flow.remote[0], now)
+            if isinstance(who, Refusal):
+                self._refuse(context, who, now)
+                return
+            self._admission.clean(request)
+        self._start(context, zone, now)
+
+    def _start(self, context: Context, zone: Zone, now: float) -> None:
+        """A request that begins something: look for its target and send it there."""
+        request = context.request
+        context.admitted = True
+        alias = self._paths.alias(request.uri)
+        if alias is None:
+            self._refuse(context, Refusal(404, "the Request-URI has no user"), now)
+            return
+        found = self._paths.search(alias, request.uri, zone, now)
+        if not found.targets:
+            self._refuse(context, Refusal(found.status, found.why), now)
+            return
+        context.payload = self._paths.back(request, context.flow, zone)
+        if request.method == b"INVITE":
+            self._proxy.trying(context, now)
+            if self._anchor.wanted(zone, found.zone):
+                self._anchor.start(context, zone, found.zone, alias, now)
+        self._carry(context, found.targets, now)
+
+    def _in_dialog(self, context: Context, token: bytes, zone: Zone, now: float) -> None:
+        """A request that carries our route token: its dialog was admitted before (RFC 3261 §16.4)."""
+        context.admitted = True
+        if not zone.trusted:
+            self._admission.clean(context.request)
+        self._anchor.find(context)
+        if context.call is None and self._anchor.needs_call(context.request, zone, token):
+            self._refuse(context, Refusal(481, "the media session of this call is gone"), now)
+            return
+        target = self._paths.follow(context.request, token, now)
+        if target is None:
+            self._refuse(context, Refusal(480, "the connection to the other side is gone"), now)
+            return
+        if context.request.method == b"INVITE":
+            self._proxy.trying(context, now)
+        self._carry(context, [target], now)
+
+    def _carry(self, context: Context, targets: list[Target], now: float) -> None:
+        """Send a request on; before that rewrite the SDP of an anchored call, which may have to wait for the relay."""
+        if context.call is None:
+            self._proxy.forward(context, targets, now)
+            return
+
+        def refuse(status: int, why: str) -> None:
+            self._refuse(context, Refusal(status, why), now)
+
+        self._anchor.carry_request(context, lambda: self._proxy.forward(context, targets, now), refuse, now)
+
+    def _for_us(self, uri: bytes, port: int | None = None) -> bool:
+        """Whether a Request-URI names this node or domain itself, without a user."""
+        if b"@" in uri:
+            return False
+        place = uri_host_port(uri)
+        if port is not None and place.endswith(b":%d" % port):
+            return True
+        return place in self._sides.own or place in self._domains
