@@ -18,6 +18,7 @@ from seaway.media.protocol import (
     DirectionStats,
     Event,
     Failed,
+    Fingerprint,
     Idle,
     Latched,
     LegAddress,
@@ -27,8 +28,12 @@ from seaway.media.protocol import (
     Open,
     Opened,
     Reply,
+    Secured,
+    Security,
+    SecurityFailed,
     SessionInfo,
     SetRemote,
+    SrtpKey,
     Stats,
     StatsReply,
     StreamAddress,
@@ -44,6 +49,7 @@ ADDRESS = StreamAddress(
 DIRECTION = DirectionStats(1, 2, 3, 4, 5.5, 6.0, 7, ("192.0.2.1", 8), 9)
 STREAM_STATS = StreamStats(DIRECTION, DirectionStats(0, 0, 0, 0, 0.0, 0.0, 0, None))
 INFO = SessionInfo("s", "läbel \u2028 {}", (STREAM_STATS,), (ADDRESS,))
+KEY = SrtpKey("AEAD_AES_128_GCM", "c2VjcmV0", "01")
 
 COMMANDS = [
     Open(1, "s", "label\n", (STREAM,)), AddStreams(2, "s", ()), Close(3, "s"), Stats(4), Stats(5, "s"), List(6),
@@ -51,11 +57,13 @@ COMMANDS = [
     SetRemote(
         "s", 0, "b", ("192.0.2.1", 1), ("192.0.2.1", 2), ("192.0.2.1",), "u", "p", ((0, 8000), (111, 48000)), (7, 8)
     ),
+    Security("s", 0, "a", "srtp", (KEY, KEY), KEY, "active", (Fingerprint("sha-256", "AB:CD"),)),
 ]  # fmt: skip
 MESSAGES = [
     Opened(1, "s", (ADDRESS,)), Closed(2, "s", (STREAM_STATS,)), StatsReply(3, (INFO,)), Listed(4, (INFO, INFO)),
     Described(8, "tc", "why", 1, 4, 0, "", (("T11-11", 5),), 2, 3, 4),
     Failed(6, None, "what", "why"), Latched("s", 1, "a", "rtcp", ("192.0.2.1", 9)), Idle("s", 30.0),
+    Secured("s", 0, "b", "AES_CM_128_HMAC_SHA1_80"), SecurityFailed("s", 0, "b", "fingerprint", "not the signalled one"),
 ]  # fmt: skip
 
 
@@ -145,3 +153,8 @@ def test_any_json_is_a_message_or_a_protocol_error(value: object) -> None:
 
 def test_largest_open_fits() -> None:
     assert len(encode(Open(1, "s" * 255, "l" * 8192, (STREAM,) * 16))) < MAX_COMMAND
+
+
+def test_a_key_is_in_the_line_and_in_no_log_of_it() -> None:
+    assert KEY.key.encode() in encode(COMMANDS[-1])
+    assert KEY.key not in repr(COMMANDS[-1])

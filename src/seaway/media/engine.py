@@ -35,6 +35,7 @@ from seaway.media.protocol import (
     Open,
     Opened,
     Reply,
+    Security,
     SetRemote,
     Stats,
 )
@@ -256,6 +257,8 @@ class Engine:
                 return self._table.add_streams(command, now)
             case SetRemote():
                 return self._set_remote(command, now)
+            case Security():
+                return Failed(0, command.session, "no-security", "this relay passes SRTP and does not end it")
             case Close():
                 return self._table.close(command, now)
             case Stats():

@@ -3,12 +3,12 @@
 This is the boundary behind which a native engine can sit. The relay owns ports, sockets, latching and counters; the
 signalling side owns calls. A *session* is the media of one call on one node; it has *streams* (one per SDP m-line);
 each stream has two *legs*, `a` (towards the caller) and `b` (towards the callee); each leg has two *components*,
-`rtp` and `rtcp`. Packets that arrive on one leg leave on the other.
+`rtp` and `rtcp`. Packets that arrive on one leg leave on the other, unchanged or as `Security` says.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 __all__ = [
@@ -23,6 +23,8 @@ __all__ = [
     "DirectionStats",
     "Event",
     "Failed",
+    "Fingerprint",
+    "HashName",
     "Idle",
     "Latched",
     "LegAddress",
@@ -34,8 +36,14 @@ __all__ = [
     "Open",
     "Opened",
     "Reply",
+    "Secured",
+    "Security",
+    "SecurityFailed",
+    "SecurityMode",
     "SessionInfo",
     "SetRemote",
+    "SrtpKey",
+    "SrtpSuite",
     "Stats",
     "StatsReply",
     "StreamAddress",
@@ -51,6 +59,43 @@ LegKind = Literal["plain", "demux", "probe"]
 """plain: own port pair, latches on the first packet from an allowed source.
 demux: the edge's shared demultiplexing ports; a flow is bound by a valid probe (edge, towards the core).
 probe: own port pair; sends authenticated probes to the edge's demultiplexing ports (core, towards the edge)."""
+
+
+SrtpSuite = Literal[
+    "AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32", "AES_256_CM_HMAC_SHA1_80", "AES_256_CM_HMAC_SHA1_32",
+    "AEAD_AES_128_GCM", "AEAD_AES_256_GCM",
+]  # fmt: skip
+"""Names as in `a=crypto`: RFC 4568 §6.2, RFC 6188 §4, RFC 7714 §14.2."""
+
+HashName = Literal["sha-256", "sha-384", "sha-512"]
+"""Hashes of `a=fingerprint` that are strong enough; weaker ones are refused before they get here."""
+
+SecurityMode = Literal["pass", "verify", "rtp", "srtp", "dtls"]
+"""pass: nothing is known of keys; packets pass as they are.
+verify: packets pass as they are, but only those that authenticate under a key of the far side count (R13).
+rtp: media without SRTP, which ends here.
+srtp: SRTP with keys from signalling (RFC 4568), which ends here.
+dtls: SRTP with keys from a DTLS handshake (RFC 5764), both of which end here.
+Packets cross a stream when both legs are of {pass, verify}, or both of {rtp, srtp, dtls}; else they are dropped, so
+that nothing leaves in clear because a message is still on its way."""
+
+
+@dataclass(frozen=True, slots=True)
+class SrtpKey:
+    """A master key. `key`: base64 of master key and master salt together, as after `inline:` (RFC 4568 §6.1), with
+    padding. `mki`: hexadecimal digits of the master key identifier that each packet carries; "" for none."""
+
+    suite: SrtpSuite
+    key: str = field(repr=False)
+    mki: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """`a=fingerprint` (RFC 8122 §5): `value` is upper-case hexadecimal pairs with colons."""
+
+    hash: HashName
+    value: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +151,8 @@ class Opened:
     request: int
     session: str
     streams: tuple[StreamAddress, ...]  # for AddStreams: only the new ones
+    fingerprint: str = ""
+    """Of the certificate that this relay shows in DTLS: SHA-256, as `Fingerprint.value`. "": it has no DTLS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +178,29 @@ class SetRemote:
 
 
 @dataclass(frozen=True, slots=True)
+class Security:
+    """How the media of one leg is protected. Replaces what was said before; send it ahead of the `SetRemote` of the
+    same SDP. A leg of which nothing was said is "pass". No reply unless it fails; the `Failed` has request 0.
+
+    `receive`: keys with which the far side protects what it sends, from its own SDP; any of them counts until the
+    answer tells which of several was chosen (verify, srtp). `send`: with which we protect what we send to it, from our
+    own SDP (srtp). A key that was there before goes on with its packet indexes; `receive` and `send` are never the
+    same key (RFC 3711 §9.1). `role`: "passive" waits for the far side's handshake, "active" begins one. `fingerprints`
+    of the far side's certificate: one of them has to match, an empty list matches nothing (dtls). The same fingerprints
+    and role again leave an association alone, others begin a new one (RFC 8842 §4).
+    """
+
+    session: str
+    stream: int
+    leg: LegName
+    mode: SecurityMode
+    receive: tuple[SrtpKey, ...] = ()
+    send: SrtpKey | None = None
+    role: Literal["passive", "active"] = "passive"
+    fingerprints: tuple[Fingerprint, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
     request: int
     session: str
@@ -150,6 +220,7 @@ class DirectionStats:
     refused: int  # packets dropped: wrong source, no latch, malformed
     source: Address | None  # latched RTP source
     reordered: int = 0  # packets that came after a later one
+    unauthenticated: int = 0  # of `refused`: SRTP and SRTCP that no key authenticates, or that came before
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +321,29 @@ class Idle:
     seconds: float
 
 
-Command = Open | AddStreams | SetRemote | Close | Stats | List | Describe
+@dataclass(frozen=True, slots=True)
+class Secured:
+    """The DTLS handshake of a leg ended well, with this suite; told for a leg once an association."""
+
+    session: str
+    stream: int
+    leg: LegName
+    suite: SrtpSuite
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityFailed:
+    """A leg cannot be protected: media of the stream has ended, the call should. `what` is a stable word:
+    `fingerprint` (the certificate is not the signalled one), `profile` (no SRTP profile in common), `handshake`,
+    `timeout`. `reason` is one line."""
+
+    session: str
+    stream: int
+    leg: LegName
+    what: str
+    reason: str
+
+
+Command = Open | AddStreams | SetRemote | Security | Close | Stats | List | Describe
 Reply = Opened | Closed | StatsReply | Listed | Described | Failed
-Event = Latched | Idle
+Event = Latched | Idle | Secured | SecurityFailed
