@@ -63,7 +63,7 @@ MESSAGES = [
     Opened(1, "s", (ADDRESS,)), Closed(2, "s", (STREAM_STATS,)), StatsReply(3, (INFO,)), Listed(4, (INFO, INFO)),
     Described(8, "tc", "why", 1, 4, 0, "", (("T11-11", 5),), 2, 3, 4),
     Failed(6, None, "what", "why"), Latched("s", 1, "a", "rtcp", ("192.0.2.1", 9)), Idle("s", 30.0),
-    Secured("s", 0, "b", "AES_CM_128_HMAC_SHA1_80"), SecurityFailed("s", 0, "b", "fingerprint", "not the signalled one"),
+    Secured("s", 0, "b", "AES_CM_128_HMAC_SHA1_80"), SecurityFailed("s", 0, "b", "fingerprint", "another one"),
 ]  # fmt: skip
 
 
