@@ -33,6 +33,9 @@ def test_map_rows_gives_every_row_of_the_guide(capsys: pytest.CaptureFixture[str
 def test_map_of_a_deployment(deployment: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["map", "resolve", str(deployment), "--format", "json"]) == 0
     assert any(each["row"] == "T11-01" for each in json.loads(capsys.readouterr().out))
+    capsys.readouterr()
+    assert main(["map", "check", str(deployment)]) == 0
+    assert "connections over IPv4" in capsys.readouterr().out
     assert main(["map", "listeners", str(deployment), "edge1"]) == 0
     assert "T11-07" in capsys.readouterr().out
     assert main(["map", "firewall", str(deployment), "--at", "outer", "--interface", "internet=eth7"]) == 0
@@ -43,6 +46,7 @@ def test_map_of_a_deployment(deployment: Path, capsys: pytest.CaptureFixture[str
     ("arguments", "status", "words"),
     [
         (["map", "resolve", "{tmp}/none.toml"], 2, "cannot be read"),
+        (["map", "check", "{tmp}/none.toml"], 2, "cannot be read"),
         (["map", "listeners", "{deployment}", "edge9"], 2, "has no node edge9; it has core1, edge1"),
         (["map", "firewall", "{deployment}", "--at", "middle"], 2, "middle"),
         (["map", "rows", "--table", "99"], 2, "3 to 30"),

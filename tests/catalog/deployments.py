@@ -48,6 +48,19 @@ internal_ntp = ["10.0.1.53"]
 sip_endpoint = ["10.0.1.0/24"]
 """
 
+DUAL_NODES = (
+    NODES.replace('"10.0.1.10/24"', '"10.0.1.10/24"\nnic.inner.address6 = "fd00:1::10/64"')
+    .replace('"10.0.2.20/24"', '"10.0.2.20/24"\nnic.inner.address6 = "fd00:2::20/64"')
+    .replace('"203.0.113.20/28"', '"203.0.113.20/28"\nnic.outer.address6 = "2001:db8:2::20/64"')
+)
+DUAL_HOSTS = """
+[hosts]
+admin_pc = ["10.0.1.5", "fd00:1::5"]
+internal_dns = ["10.0.1.53", "fd00:1::53"]
+internal_ntp = ["10.0.1.53", "fd00:1::53"]
+sip_endpoint = ["10.0.1.0/24", "fd00:1::/64"]
+"""
+
 
 def record(name: str) -> str:
     return (RECORD / f"{name}.toml").read_text("utf-8")

@@ -7,7 +7,7 @@ import sys
 
 from seaway.admin.errors import UsageError
 
-__all__ = ["firewall", "listeners", "resolve", "rows", "status"]
+__all__ = ["check", "firewall", "listeners", "resolve", "rows", "status"]
 
 
 def rows(options: argparse.Namespace) -> int:
@@ -29,6 +29,22 @@ def resolve(options: argparse.Namespace) -> int:
     sys.stdout.write(render_connections(resolution, options.format))
     for warning in resolution.warnings:
         print(f"seaway: warning: {warning}", file=sys.stderr)
+    return 0
+
+
+def check(options: argparse.Namespace) -> int:
+    """Read a deployment and resolve it; a mistake is raised as one line."""
+    from seaway.catalog.deployment import load_deployment
+    from seaway.catalog.resolve import resolve as resolved
+
+    resolution = resolved(load_deployment(options.deployment))
+    for warning in resolution.warnings:
+        print(f"seaway: warning: {warning}", file=sys.stderr)
+    families = sorted({each.version for each in resolution.connections})
+    print(
+        f"{options.deployment}: {len(resolution.deployment.nodes)} nodes, {len(resolution.rows)} rows, "
+        f"{len(resolution.connections)} connections over {' and '.join(f'IPv{each}' for each in families) or 'nothing'}"
+    )
     return 0
 
 

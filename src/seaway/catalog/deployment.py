@@ -56,6 +56,21 @@ def _interface(value: object) -> Interface:
         raise Refused("not an address with its prefix length", 'write for instance "10.0.2.20/24"') from None
 
 
+def _interface6(value: object) -> IPv6Interface:
+    found = _interface6_or_none(value)
+    if found is None:
+        raise Refused("not an IPv6 address with its prefix length", 'write for instance "2001:db8:2::20/64"')
+    return found
+
+
+def _interface6_or_none(value: object) -> IPv6Interface | None:
+    try:
+        found = _interface(value)
+    except Refused:
+        return None
+    return found if isinstance(found, IPv6Interface) else None
+
+
 def _address(value: object) -> Address:
     if isinstance(value, IPv4Address | IPv6Address):
         return value
@@ -90,8 +105,32 @@ Networks = tuple[Annotated[Network, BeforeValidator(_network)], ...]
 
 
 class Nic(Frozen):
+    """`address` is the first address, of either family; `address6` is the IPv6 address beside an IPv4 one."""
+
     address: Annotated[Interface, BeforeValidator(_interface)]
+    address6: Annotated[IPv6Interface, BeforeValidator(_interface6)] | None = None
     public: Annotated[Address, BeforeValidator(_address)] | None = None  # static NAT at a firewall maps it here
+
+    @model_validator(mode="before")
+    @classmethod
+    def _alone(cls, given: object) -> object:
+        """A NIC with `address6` only is an IPv6 NIC."""
+        if isinstance(given, Mapping) and "address6" in given and "address" not in given:
+            return {"address": _interface6(given["address6"]), **{k: v for k, v in given.items() if k != "address6"}}
+        return given
+
+    @property
+    def addresses(self) -> tuple[Interface, ...]:
+        """One or two, at most one of a family."""
+        return (self.address,) if self.address6 is None else (self.address, self.address6)
+
+    def of_family(self, version: int) -> Interface | None:
+        """The address of IP `version` 4 or 6."""
+        return next((each for each in self.addresses if each.version == version), None)
+
+    def public_of(self, version: int) -> Address | None:
+        """What others use instead of the address of IP `version`, when a firewall translates it."""
+        return self.public if self.public is not None and self.public.version == version else None
 
 
 class Nics(Frozen):

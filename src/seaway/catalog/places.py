@@ -81,7 +81,7 @@ def zone_networks(deployment: Deployment) -> dict[str, tuple[Network, ...]]:
     for node in deployment.nodes:
         home = dmz if node.role == "edge" else internal
         for _, nic in node.nics:
-            home.add(nic.address.network)
+            home.update(each.network for each in nic.addresses)
             if nic.public is not None:
                 dmz.add(ip_network(nic.public))
     for token, networks in deployment.hosts.items():
@@ -142,7 +142,7 @@ def _place(token: str, node: Node, side: Literal["inner", "outer"], by_public: b
     name, nic = node.facing(side)
     zone = "dmz" if node.role == "edge" else "internal"
     public = str(nic.public) if by_public and nic.public is not None else None
-    return Place(token, zone, node.name, (ip_network(nic.address.ip),), node, name, public)
+    return Place(token, zone, node.name, tuple(ip_network(each.ip) for each in nic.addresses), node, name, public)
 
 
 def _reach(token: str, node: Node) -> frozenset[str] | None:

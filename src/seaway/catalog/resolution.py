@@ -57,9 +57,14 @@ class Connection:
 
     @property
     def key(self) -> str:
-        """Stable name of the rule: row id, carrier and node names ("T11-01/tcp core1>edge1")."""
+        """Stable name of the rule: row id, carrier and node names ("T11-01/tcp core1>edge1", "T11-01/tcp6 ...")."""
         source, destination = "+".join(self.source.hosts), "+".join(self.destination.hosts)
-        return f"{self.row.id}/{self.carrier.transport} {source}>{destination}"
+        return f"{self.row.id}/{self.carrier.transport}{'6' if self.version == 6 else ''} {source}>{destination}"
+
+    @property
+    def version(self) -> int:
+        """The IP version, 4 or 6; that of both ends."""
+        return 6 if ":" in self.source.networks[0] else 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +205,8 @@ class Resolution:
     def node_addresses(self) -> frozenset[str]:
         """Every address of our nodes, real and public."""
         nics = [nic for node in self.deployment.nodes for _, nic in node.nics]
-        return frozenset(str(each) for nic in nics for each in (nic.address.ip, nic.public) if each is not None)
+        real = {str(each.ip) for nic in nics for each in nic.addresses}
+        return frozenset(real | {str(nic.public) for nic in nics if nic.public is not None})
 
     def apart(self, party: Party) -> tuple[str, ...]:
         """Addresses of our nodes inside the networks of `party`, which is somebody else: they are not meant."""

@@ -29,12 +29,14 @@ __all__ = ["Connection", "Direction", "Listener", "Party", "Resolution", "resolv
 def resolve(deployment: Deployment, catalog: Catalog | None = None) -> Resolution:
     """The connections of `deployment`, in catalog order. Raises `DeploymentError` when an address is missing."""
     found: list[Connection] = []
+    strangers: dict[str, None] = {}
     for row in enabled_rows(deployment, catalog if catalog is not None else load_catalog()):
-        found.extend(_connections(row, deployment))
-    return Resolution(_merged(found), deployment, deployment.warnings)
+        found.extend(_connections(row, deployment, strangers))
+    return Resolution(_merged(found), deployment, (*deployment.warnings, *strangers))
 
 
-def _connections(row: Row, deployment: Deployment) -> Iterator[Connection]:
+def _connections(row: Row, deployment: Deployment, strangers: dict[str, None]) -> Iterator[Connection]:
+    """Those of one row, for each address family that both ends have. `strangers` gets a warning for ends with none."""
     ends = (row.source.effective_entity, row.destination.effective_entity)
     for source, destination in places.pairs(*ends, deployment):
         for end, place in (("source", source), ("destination", destination)):
@@ -45,12 +47,20 @@ def _connections(row: Row, deployment: Deployment) -> Iterator[Connection]:
                 )  # fmt: skip
         if not all(place.node is None or holds_for(row, place.node) for place in (source, destination)):
             continue
+        if not _families(source) & _families(destination):
+            ends_shown = " and ".join(f"{each.host} (IPv{min(_families(each))})" for each in (source, destination))
+            strangers[f"{ends_shown} have no address family in common; they cannot talk"] = None
+            continue
         for carrier in carriers_of(row, deployment):
             for version in (4, 6):
                 one = _party(row, "source", source, carrier, version, deployment)
                 other = _party(row, "destination", destination, carrier, version, deployment)
                 if one is not None and other is not None:
                     yield Connection(row, carrier, one, other, row.opens)
+
+
+def _families(place: Place) -> frozenset[int]:
+    return frozenset(network.version for network in place.networks)
 
 
 def _party(

@@ -44,7 +44,7 @@ def claims_of(connection: Connection, node: Node, known: tuple[IPv4Network | IPv
     ):
         if node.name not in side.hosts or side.nic is None:
             continue
-        ip = node.facing("outer" if side.nic == "outer" else "inner")[1].address.ip
+        ip = ip_network(side.networks[0]).network_address
         networks = [ip_network(each) for each in (*far.networks, *far.public)]
         yield Claim(
             connection.row.id, connection.carrier.transport, side.nic, str(ip), side.ports, listens,

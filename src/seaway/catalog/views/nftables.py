@@ -22,8 +22,14 @@ from seaway.catalog.views.nftables_nat import nat_chains
 __all__ = ["counter_name", "render", "table_name"]
 
 
-# Hosts find their IPv6 neighbours by ICMPv6 (RFC 4890 §4.4.1); ARP does not pass these tables.
-_NEIGHBOURS = "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert } ip6 hoplimit 255 accept"
+# Hosts find their IPv6 neighbours and routers by ICMPv6, and tell switches which of its groups they listen to (RFC 4890
+# §4.4.1); ARP does not pass these tables. A firewall's own such packets are not forwarded, so no rule there sees them.
+_NEIGHBOURS = (
+    "icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } "
+    "ip6 hoplimit 255 accept",
+    "icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report } "
+    "ip6 hoplimit 1 accept",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +142,7 @@ def _host(
             )
             if connection.opens is Opens.SOURCE:
                 chains[by_name[f"{back}_{own.nic}"]].append(Match.reply(connection, number))
-    six = [_NEIGHBOURS] if any(nic.address.version == 6 for _, nic in node.nics) else []
+    six = _NEIGHBOURS if any(nic.of_family(6) is not None for _, nic in node.nics) else ()
     hooks = [
         (
             hook,

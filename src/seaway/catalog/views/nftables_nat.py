@@ -44,10 +44,10 @@ def nat_chains(resolution: Resolution, at: str, interfaces: Mapping[str, str]) -
 
 def _mapped(resolution: Resolution) -> dict[IPv4Address | IPv6Address, IPv4Address | IPv6Address]:
     return {
-        nic.public: nic.address.ip
+        nic.public: real.ip
         for node in resolution.deployment.nodes
         for _, nic in node.nics
-        if nic.public is not None
+        if nic.public is not None and (real := nic.of_family(nic.public.version)) is not None
     }
 
 
