@@ -2,9 +2,10 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run prove setup test unit interop lint bench clean
+.PHONY: help run prove setup test unit interop lint bench fuzz-dataplane clean
 
 PYTEST ?=
+RUNS ?= 1000000
 
 help:
 	@echo "make run            a call through two firewalls, with its proof (ONCE=1: exit after the proof)"
@@ -12,6 +13,7 @@ help:
 	@echo "make setup          .venv, so that .venv/bin/seaway runs"
 	@echo "make lint           ruff and mypy"
 	@echo "make bench          figures beside Kamailio, rtpengine and coturn (ONLY=name: one of them)"
+	@echo "make fuzz-dataplane RUNS=n  the worker's packet path under a fuzzer and sanitizers"
 	@echo "make clean          remove what was built"
 
 setup:
@@ -53,6 +55,13 @@ bench:
 	@mkdir -p build
 	@.venv/bin/python bench/run.py $(ONLY)
 
+# What it found is kept in build/fuzz, and a later run goes on from there.
+fuzz-dataplane:
+	@scripts/packages fuzz
+	@$(MAKE) -s -C dataplane fuzz
+	@mkdir -p build/fuzz
+	@dataplane/build/fuzz-packets -runs=$(RUNS) -max_len=600 -print_final_stats=1 -artifact_prefix=build/fuzz- build/fuzz
+
 clean:
-	@rm -rf build .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis src/*.egg-info
+	@rm -rf build dataplane/build .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis src/*.egg-info
 	@find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,203 @@
+/* Fuzz target of the worker's packet path: an input is a list of steps, each a command of a client or one read of
+ * datagrams. The worker's own table.c, commands.c, relay.c, outgoing.c and rtp.c run; world.c is around them. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "../worker/commands.h"
+#include "../worker/relay.h"
+#include "world.h"
+
+enum { OWNER = 1, PORTS = 5, REMOTES = 4, BATCH = 8, STEPS = 64, ALL_FLOWS = 64 };
+
+struct input {
+    const uint8_t *at;
+    size_t left;
+};
+
+static const uint8_t kinds[PORTS] = {PORT_PLAIN, PORT_PLAIN, PORT_CHANNEL, PORT_MUX, PORT_PLAIN};
+
+static uint8_t take(struct input *from)
+{
+    if (from->left == 0)
+        return 0;
+    from->left--;
+    return *from->at++;
+}
+
+static uint32_t take_half(struct input *from)
+{
+    uint32_t high = take(from);
+    return high << 8 | take(from);
+}
+
+static void take_all(struct input *from, void *to, size_t size)
+{
+    size_t there = size < from->left ? size : from->left;
+    memset(to, 0, size);
+    if (there > 0)
+        memcpy(to, from->at, there);
+    from->at += there;
+    from->left -= there;
+}
+
+/* The last port has IPv6. */
+static struct address local(uint32_t port)
+{
+    struct address it = {.family = port == PORTS - 1 ? 6 : 4, .port = htons((uint16_t)(2000 + port))};
+    it.ip[0] = 10;
+    it.ip[3] = 1;
+    return it;
+}
+
+static struct address remote(uint32_t of_port, uint32_t number)
+{
+    struct address it = local(of_port);
+    it.port = htons(4000);
+    it.ip[3] = (uint8_t)(2 + number % REMOTES);
+    return it;
+}
+
+/* -- steps */
+
+static void ask(uint8_t operation, uint8_t a, const void *body, size_t size, int fd)
+{
+    static struct answer answer;
+    struct request request = {.operation = operation, .a = a};
+    answer_begin(&answer, operation);
+    command(OWNER, &request, body, size, &fd, &answer);
+    if (answer.size < sizeof answer.message.reply || answer.size > sizeof answer.message)
+        abort();
+}
+
+static struct wire_key take_key(struct input *from)
+{
+    uint8_t choice = take(from);
+    uint32_t port = (choice & 15) % PORTS;
+    struct wire_key key = {.local = local(port), .remote = remote(port, choice >> 4)};
+    if (kinds[port] == PORT_CHANNEL)
+        key.prefix = 0x4000 + (take(from) & 3);
+    else if (kinds[port] == PORT_MUX)
+        key.prefix = take(from);
+    key.has_prefix = kinds[port] != PORT_PLAIN;
+    return key;
+}
+
+static void add_flow(struct input *from)
+{
+    struct wire_flow flow = {.key = take_key(from)};
+    uint8_t way = take(from), what = take(from);
+    uint32_t port = (way & 15) % PORTS;
+    flow.out_local = local(port);
+    flow.out_remote = remote(port, way >> 4);
+    flow.kind = what & 1 ? FLOW_DATA : FLOW_MEDIA;
+    flow.add_kind = (uint8_t[]){0, PORT_CHANNEL, PORT_MUX, 0}[what >> 1 & 3];
+    flow.add = flow.add_kind == PORT_CHANNEL ? 0x4000 + (what >> 3) : take_half(from) * 65537;
+    flow.clock = what & 0x80 ? take_half(from) * 65537u : 8000;
+    flow.clock_count = what >> 5 & 3;
+    for (uint32_t i = 0; i < flow.clock_count; i++) {
+        flow.payload_type[i] = take(from);
+        flow.hertz[i] = take_half(from);
+    }
+    ask(OP_ADD, 0, &flow, sizeof flow, -1);
+}
+
+static void ask_anything(struct input *from)
+{
+    uint8_t body[sizeof(struct wire_flow)];
+    uint8_t operation = take(from), a = take(from), size = take(from);
+    size_t length = size < 128 ? size % (sizeof body + 1) : sizeof body;
+    take_all(from, body, length);
+    ask(operation, a, body, length, -1);
+}
+
+static void take_datagram(struct input *from, uint32_t port, struct datagram *it)
+{
+    uint8_t choice = take(from);
+    struct address source = remote(port, choice & 3);
+    memset(&it->source, 0, sizeof it->source);
+    if ((choice & 0xc) != 0xc)
+        address_to(&it->source, &source);
+    it->segment = 0;
+    if (choice & 0x10)
+        it->segment = choice & 0x20 ? (int)(take_half(from) << 16) : take(from);
+    it->size = choice & 0x40 ? take_half(from) : take(from);
+    if (it->segment > 0 && it->size / (size_t)it->segment > 256)
+        it->size = (size_t)it->segment * 256;
+    it->data = from->at;
+    it->data_size = choice & 0x80 ? take(from) : it->size;
+    if (it->data_size > from->left)
+        it->data_size = from->left;
+    from->at += it->data_size;
+    from->left -= it->data_size;
+}
+
+static void read_datagrams(struct input *from)
+{
+    struct datagram datagrams[BATCH];
+    uint8_t choice = take(from);
+    uint32_t port = (choice & 15) % PORTS, count = 1 + (choice >> 4) % BATCH;
+    if (choice & 0x80) {
+        uint8_t troubles[TROUBLES];
+        take_all(from, troubles, sizeof troubles);
+        world_troubles(troubles);
+    }
+    for (uint32_t i = 0; i < count; i++)
+        take_datagram(from, port, &datagrams[i]);
+    struct address at = local(port);
+    uint32_t index = port_find(OWNER, &at);
+    if (index != NONE)
+        world_read(index, datagrams, count);
+}
+
+static void one_step(struct input *from)
+{
+    struct wire_key key;
+    uint8_t step = take(from);
+    switch (step % 8) {
+    case 0:
+    case 1:
+        add_flow(from);
+        break;
+    case 2:
+        key = take_key(from);
+        ask(step & 0x10 ? OP_REMOVE : OP_READ, 0, &key, sizeof key, -1);
+        break;
+    case 3:
+        if (step & 0x10)
+            ask_anything(from);
+        else
+            world_wait((double)take_half(from) * (step & 0x20 ? 1e3 : 1e-3));
+        break;
+    default:
+        read_datagrams(from);
+    }
+}
+
+int LLVMFuzzerInitialize(int *count, char ***given)
+{
+    (void)count;
+    (void)given;
+    table_start(MAX_PORTS, ALL_FLOWS, MAX_SIBLINGS);
+    relay_start();
+    return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct input input = {data, size};
+    static const uint8_t fine[TROUBLES];
+    world_troubles(fine);
+    for (uint32_t i = 0; i < PORTS; i++) {
+        struct address at = local(i);
+        ask(OP_ATTACH, kinds[i], &at, sizeof at, (int)(100 + i));
+    }
+    for (int i = 0; i < STEPS && input.left > 0; i++)
+        one_step(&input);
+    for (uint32_t i = 0; i < PORTS; i++) {
+        struct address at = local(i);
+        ask(OP_DETACH, 0, &at, sizeof at, -1);
+    }
+    if (table.flows_used != 0 || table.ports_used != 0 || table.siblings_used != 0 || world_open_sockets() != 0)
+        abort();
+    return 0;
+}
