@@ -90,7 +90,7 @@ static INLINE u32 port_kind(be16 local_port)
 }
 
 /* The prefix as the key has it; 0 when the packet has none as it should be. Channel numbers start
- * with the bits 01 (RFC 5766 §11; RFC 8656 §12 gives out fewer), which tells ChannelData from STUN. */
+ * with the bits 01 (RFC 5766 §11; wire/stun/channel_data.py says why no fewer), which tells ChannelData from STUN. */
 static INLINE int read_prefix(const void *data, const void *end, const int v6, u32 kind, u32 size, u32 *prefix)
 {
 	const be32 *word = data + ETHERNET + L3_LENGTH(v6) + UDP;

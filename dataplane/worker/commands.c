@@ -130,7 +130,7 @@ static const char *read_key(uint8_t owner, const struct wire_key *wire, struct f
     if (wire->has_prefix != (ports[key->port].kind != PORT_PLAIN))
         return wire->has_prefix ? "a plain port has no prefix" : "a port of this kind needs a prefix";
     if (ports[key->port].kind == PORT_CHANNEL && (wire->prefix < CHANNEL_FIRST || wire->prefix > CHANNEL_LAST))
-        return "a channel is from 0x4000 to 0x4fff";
+        return "a channel is from 0x4000 to 0x7fff";
     key->prefix = wire->has_prefix ? wire->prefix : 0;
     key->remote = wire->remote;
     return NULL;
@@ -148,7 +148,7 @@ static const char *read_way_out(uint8_t owner, const struct wire_flow *wire, str
     if (wire->add_kind != 0 && wire->add_kind != PORT_CHANNEL && wire->add_kind != PORT_MUX)
         return "what is put in front is a channel or a multiplexID";
     if (wire->add_kind == PORT_CHANNEL && (wire->add < CHANNEL_FIRST || wire->add > CHANNEL_LAST))
-        return "a channel is from 0x4000 to 0x4fff";
+        return "a channel is from 0x4000 to 0x7fff";
     wish->out_remote = wire->out_remote;
     wish->add_kind = wire->add_kind;
     wish->add = wire->add;

@@ -74,7 +74,7 @@ def test_dialling_takes_the_local_port_from_the_row(core: Sockets) -> None:
 
 def test_a_port_that_another_program_holds_is_passed_over(core: Sockets) -> None:
     first, last = 25000, 25003
-    claim = core._claim("T11-03", Transport.TCP, "inner", first)
+    claim = core._claim("T11-03", Transport.TCP, "inner", first, 4)
     held = [socket.create_server((CORE, port)) for port in range(first, last)]
     try:
         candidates = [port for port in core._candidates(claim) if port <= last]
@@ -90,7 +90,7 @@ def test_a_port_that_another_program_holds_is_passed_over(core: Sockets) -> None
 def test_a_port_rests_after_use(core: Sockets) -> None:
     with core.dial("T11-03", (INSIDE, 5070), nic="inner") as made:
         port = made.getsockname()[1]
-    claim = core._claim("T11-03", Transport.TCP, "inner", port)
+    claim = core._claim("T11-03", Transport.TCP, "inner", port, 4)
     assert next(reversed(list(core._candidates(claim)))) == port  # last of all
 
 

@@ -9,10 +9,11 @@ import pytest
 
 from seaway.catalog.deployment import Deployment, parse_deployment
 from seaway.catalog.resolve import resolve
+from seaway.core.turn.config import TurnConfig
 from seaway.runtime.config import ConfigError, NodeConfig, parse_node_config
 from seaway.runtime.turn import has_turn
 from seaway.runtime.turn_config import turn_config
-from seaway.runtime.turn_places import places, relay_place
+from seaway.runtime.turn_places import places, relay_places
 from tests.runtime.rig import DEPLOYMENT, EDGE_INNER, EDGE_OUTER
 
 WITH_TURN = DEPLOYMENT.replace("sip_calls = true", "sip_calls = true\nturn = true")
@@ -38,7 +39,7 @@ def refused(turn: str) -> str:
 def test_keys_are_those_of_the_realm() -> None:
     turn = config("[turn]\nbinding_open = true\n" + USER).turn
     assert turn is not None
-    made = turn_config(turn, deployment(), relay_place(resolve(deployment()), "edge1"), bytes(32))
+    made = turn_config(turn, deployment(), relay_places(resolve(deployment()), "edge1"), bytes(32))
     assert made.realm == "example.test" and made.unauthenticated_binding and not made.tcp_relay
     assert made.users["al"].md5 == hashlib.md5(b"al:example.test:secret").digest()
     assert made.users["al"].sha256 == hashlib.sha256(b"al:example.test:secret").digest()
@@ -49,7 +50,7 @@ def test_stored_keys_are_the_values_of_node_ha1() -> None:
     key = hashlib.md5(b"al:example.test:secret").hexdigest()
     turn = config(f'[turn]\n[[turn.user]]\nname = "al"\nkey_md5 = "{key}"\n').turn
     assert turn is not None
-    made = turn_config(turn, deployment(), relay_place(resolve(deployment()), "edge1"), bytes(32))
+    made = turn_config(turn, deployment(), relay_places(resolve(deployment()), "edge1"), bytes(32))
     assert made.users["al"].md5 == bytes.fromhex(key) and made.users["al"].sha256 is None
 
 
@@ -61,7 +62,7 @@ def test_a_translated_nic_is_advertised() -> None:
     turn = config("[turn]\n" + USER).turn
     assert turn is not None
     nat = deployment(text=text)
-    made = turn_config(turn, nat, relay_place(resolve(nat), "edge1"), bytes(32))
+    made = turn_config(turn, nat, relay_places(resolve(nat), "edge1"), bytes(32))
     assert made.public == {EDGE_OUTER: "203.0.113.9"} and "203.0.113.9" in made.own
 
 
@@ -90,7 +91,7 @@ def test_a_long_realm_is_refused_with_its_setting() -> None:
     turn = config(f'[turn]\nrealm = "{"x" * 40}"\n' + USER).turn
     assert turn is not None
     with pytest.raises(ConfigError, match="turn"):
-        turn_config(turn, deployment(), relay_place(resolve(deployment()), "edge1"), bytes(32))
+        turn_config(turn, deployment(), relay_places(resolve(deployment()), "edge1"), bytes(32))
 
 
 def test_turn_where_there_is_none_is_refused() -> None:
@@ -120,6 +121,40 @@ def test_a_large_system_has_six_ports() -> None:
 
 
 def test_relays_are_on_the_outer_nic() -> None:
-    place = relay_place(resolve(deployment()), "edge1")
+    relays = relay_places(resolve(deployment()), "edge1")
+    assert set(relays) == {4}
+    place = relays[4]
     assert (place.nic, str(place.address)) == ("outer", EDGE_OUTER)
     assert place.udp == ("T11-16", "T11-17") and place.listens == ("T11-17",) and place.dials == ("T11-16",)
+
+
+SIX = ('outer.address = "{}/24"', 'outer.address = "{}/24"\nnic.outer.address6 = "2001:db8:3::20/64"')
+
+
+def made_of(there: Deployment) -> TurnConfig:
+    turn = config("[turn]\n" + USER).turn
+    assert turn is not None
+    return turn_config(turn, there, relay_places(resolve(there), "edge1"), bytes(32))
+
+
+def test_a_nic_with_both_families_relays_in_both() -> None:
+    both = deployment(text=WITH_TURN.replace(*(each.format(EDGE_OUTER) for each in SIX)))
+    relays = relay_places(resolve(both), "edge1")
+    assert {family: str(place.address) for family, place in relays.items()} == {4: EDGE_OUTER, 6: "2001:db8:3::20"}
+    assert relays[6].udp == relays[4].udp and relays[6].dials == relays[4].dials
+    made = made_of(both)
+    assert made.families == {4, 6} and "2001:db8:3::20" in made.own and EDGE_OUTER in made.own
+    outer = {(each.transport.value, each.address) for each in places(resolve(both), "edge1") if each.nic == "outer"}
+    assert outer == {(way, address) for way in ("tcp", "udp") for address in (EDGE_OUTER, "2001:db8:3::20")}
+
+
+def test_an_ipv6_edge_relays_ipv6_only() -> None:
+    text = WITH_TURN.replace(f'outer.address = "{EDGE_OUTER}/24"', 'outer.address = "2001:db8:3::20/64"')
+    assert made_of(deployment(text=text)).families == {6}
+
+
+def test_static_nat_translates_its_own_family() -> None:
+    lines = "\n".join((SIX[1].format(EDGE_OUTER), 'nic.outer.public = "203.0.113.20"'))
+    text = WITH_TURN.replace(SIX[0].format(EDGE_OUTER), lines)
+    text = text.replace('between = ["dmz", "internet"]', 'between = ["dmz", "internet"]\nnat = true')
+    assert made_of(deployment(text=text)).public == {EDGE_OUTER: "203.0.113.20"}

@@ -31,6 +31,7 @@ def check(options: argparse.Namespace) -> int:
     from seaway.runtime.control_config import control_config
     from seaway.runtime.privileges import look_up_user
     from seaway.runtime.turn import turn_places
+    from seaway.wire.endpoint import shown
 
     config, deployment = load_node_config(options.config)
     resolution = resolve(deployment)
@@ -48,17 +49,16 @@ def check(options: argparse.Namespace) -> int:
         print(f"seaway: warning: {warning}", file=sys.stderr)
     print(f"{options.config}: {control.role} {control.node}, {len(control.users)} users, {len(control.rules)} rules")
     for each in control.listeners:
-        shown = f"{each.address[0]}:{each.address[1]}"
-        public = "" if each.advertised == each.address else f" as {each.advertised[0]}:{each.advertised[1]}"
+        public = "" if each.advertised == each.address else f" as {shown(each.advertised)}"
         extra = " mutual" if each.mutual else ""
-        print(f"  {each.row}  {each.transport}{extra}  {shown}{public}{f'  zone {each.zone}' if each.zone else ''}")
+        zone_shown = f"  zone {each.zone}" if each.zone else ""
+        print(f"  {each.row}  {each.transport}{extra}  {shown(each.address)}{public}{zone_shown}")
     for place in turn:
-        print(f"  {'+'.join(place.rows)}  turn {place.transport}  {place.nic} port {place.port}")
+        print(f"  {'+'.join(place.rows)}  turn {place.transport}  {place.nic} {shown((place.address, place.port))}")
     for zone in control.traversal:
         if zone.role == "client":
-            print(
-                f"  T11-01  dials {zone.host}:{zone.port} as {zone.user}, expects {zone.verify_name}  zone {zone.name}"
-            )
+            dialled = shown((zone.host, zone.port))
+            print(f"  T11-01  dials {dialled} as {zone.user}, expects {zone.verify_name}  zone {zone.name}")
     return 0
 
 

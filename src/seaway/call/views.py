@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from seaway.core.sip.io import Flow
 from seaway.core.sip.registrar import Binding
+from seaway.wire.endpoint import shown
 
 __all__ = ["place_of", "registration_row", "text_of"]
 
@@ -15,7 +16,7 @@ def text_of(octets: bytes) -> str:
 
 def place_of(flow: Flow) -> str:
     """`host:port/transport` of the peer."""
-    return f"{flow.remote[0]}:{flow.remote[1]}/{flow.transport}"
+    return f"{shown(flow.remote)}/{flow.transport}"
 
 
 def registration_row(binding: Binding, now: float) -> dict[str, object]:

@@ -19,6 +19,7 @@ from seaway.core.sip.proxy import Proxy
 from seaway.core.sip.sides import Sides, host_port
 from seaway.core.traversal.zone import Dropped, ProbeZone, SendPing, StateChanged, ZoneClient, ZoneServer, ZoneState
 from seaway.identity.digest import Authenticator, Challenge, Credentials, DigestError, Verdict, answer, choose, ha1
+from seaway.wire.endpoint import shown
 from seaway.wire.sip.auth import digest_parameters
 from seaway.wire.sip.errors import SipError
 from seaway.wire.sip.message import Response
@@ -91,8 +92,8 @@ class _Link:
             "state": machine.state.value,
             "reason": machine.reason,
             "since": round(now - machine.since, 1),
-            "peer": f"{flow.remote[0]}:{flow.remote[1]}" if flow else None,
-            "local": f"{flow.local[0]}:{flow.local[1]}" if flow else None,
+            "peer": shown(flow.remote) if flow else None,
+            "local": shown(flow.local) if flow else None,
             "row": flow.row if flow else None,
         }
 

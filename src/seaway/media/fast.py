@@ -14,6 +14,7 @@ from seaway.media.flows import Flow, FlowCounters, FlowError, FlowKey, FlowTable
 from seaway.media.legs import ComponentState, SessionState, StreamState
 from seaway.media.protocol import Address, DirectionStats, StreamStats
 from seaway.media.stats import with_flow
+from seaway.wire.endpoint import shown
 
 __all__ = ["Admits", "FastFlows"]
 
@@ -72,7 +73,7 @@ class FastFlows:
             return None
         comes, goes = self._admits(component.address, remote, True), self._admits(peer.address, peer.remote, False)
         if comes is None or goes is None:
-            self._refuse(f"no row admits {remote[0]}:{remote[1]} to {peer.remote[0]}:{peer.remote[1]} on the fast path")
+            self._refuse(f"no row admits {shown(remote)} to {shown(peer.remote)} on the fast path")
             return None
         clocks = tuple(component.counter.clocks.items())
         return Flow(FlowKey(component.address, remote), peer.address, peer.remote, clocks=clocks), (comes, goes)

@@ -28,6 +28,11 @@ class Claim:
     far_ports: PortSet
     not_far: tuple[IPv4Network | IPv6Network, ...]  # "the internet" ends where our own networks begin
 
+    @property
+    def version(self) -> int:
+        """The IP version, 4 or 6."""
+        return 6 if ":" in self.address else 4
+
     def reaches(self, host: IPv4Address | IPv6Address, port: int) -> bool:
         if self.far_ports.ranges and port not in self.far_ports:
             return False

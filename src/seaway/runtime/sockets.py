@@ -24,6 +24,7 @@ from seaway.catalog.model import Transport
 from seaway.catalog.resolve import Resolution
 from seaway.runtime.claims import Claim, claims_of
 from seaway.runtime.holder import who_holds
+from seaway.wire.endpoint import shown as text_of
 
 __all__ = ["OpenSocket", "RowSocket", "SocketError", "Sockets"]
 
@@ -70,7 +71,7 @@ class Sockets:
         self._open: weakref.WeakSet[RowSocket] = weakref.WeakSet()
         self._resting: dict[tuple[str, int], float] = {}  # (NIC address, port) -> when it was taken
         self._claims: dict[str, list[Claim]] = {}
-        self._own = {str(nic.address.ip) for _, nic in self._node.nics}
+        self._own = {str(each.ip) for _, nic in self._node.nics for each in nic.addresses}
         self._own |= {str(nic.public) for _, nic in self._node.nics if nic.public is not None}
         known = tuple(ip_network(each) for each in resolution.known_networks)
         for connection in resolution.connections:
@@ -81,16 +82,23 @@ class Sockets:
     # -- opening
 
     def udp(
-        self, rows: str | Iterable[str], nic: str, port: int, *, adopted: dict[Address, int] | None = None
+        self,
+        rows: str | Iterable[str],
+        nic: str,
+        port: int,
+        *,
+        family: int | None = None,
+        adopted: dict[Address, int] | None = None,
     ) -> RowSocket:
         """A bound UDP socket that serves all of `rows` (listening, sending, or both). Raises `SocketError`.
 
+        `family`: IP version 4 or 6; `None`: IPv4 where the NIC has both.
         `adopted`: descriptors of sockets that an earlier process of ours bound; one that fits is taken out and used.
         """
         names = (rows,) if isinstance(rows, str) else tuple(rows)
         address = ""
         for row in names:
-            address = self._claim(row, Transport.UDP, nic, port).address
+            address = self._claim(row, Transport.UDP, nic, port, family).address
         if not address:
             raise SocketError("-", f"port {port}/udp", "no row was named", "name the catalog rows of this socket")
         descriptor = adopted.pop((address, port), None) if adopted else None
@@ -102,15 +110,17 @@ class Sockets:
         self._bind(made)
         return made
 
-    def listen(self, rows: str | Iterable[str], nic: str, port: int, *, shared: bool = False) -> RowSocket:
+    def listen(
+        self, rows: str | Iterable[str], nic: str, port: int, *, family: int | None = None, shared: bool = False
+    ) -> RowSocket:
         """A listening TCP socket for all of `rows`. `shared`: others may be dialled from its port (`dial_from`).
 
-        Raises `SocketError`, also when a row does not listen there.
+        `family` as in `udp`. Raises `SocketError`, also when a row does not listen there.
         """
         names = (rows,) if isinstance(rows, str) else tuple(rows)
         address = ""
         for row in names:
-            address = self._claim(row, Transport.TCP, nic, port, listens=True).address
+            address = self._claim(row, Transport.TCP, nic, port, family, listens=True).address
         made = self._new(names, "listen", socket.SOCK_STREAM, nic, (address, port), None)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if shared:
@@ -131,7 +141,8 @@ class Sockets:
 
         Raises `SocketError`.
         """
-        claim = self._claim(row, Transport.TCP, nic, port)
+        family = _literal(remote[0], row, f"{text_of(remote)}/tcp").version
+        claim = self._claim(row, Transport.TCP, nic, port, family)
         if remote[0] != claim.address or remote[1] not in claim.ports:  # one relayed address may connect to another
             self.choose((row,), Transport.TCP, remote, nic)
         made = self._new((row,), "dial", socket.SOCK_STREAM, nic, (claim.address, port), remote)
@@ -204,7 +215,7 @@ class Sockets:
         This is the guard against destinations named by the peer (R35): multicast, broadcast, unspecified and own
         addresses are refused, and so is whatever no row covers.
         """
-        shown = f"{remote[0]}:{remote[1]}/{transport}"
+        shown = f"{text_of(remote)}/{transport}"
         host = _literal(remote[0], "-", shown)
         if host.is_multicast or host.is_unspecified or str(host) == "255.255.255.255" or self._is_broadcast(host):
             raise SocketError("-", shown, "no unicast address", "nothing is sent there")
@@ -228,10 +239,13 @@ class Sockets:
         return self._node.facing("outer" if nic == "outer" else "inner")[0]
 
     def _is_broadcast(self, host: IPv4Address | IPv6Address) -> bool:
-        return any(host == nic.address.network.broadcast_address and host.version == 4 for _, nic in self._node.nics)
+        found = [nic.of_family(4) for _, nic in self._node.nics]
+        return any(each is not None and host == each.network.broadcast_address for each in found)
 
-    def _claim(self, row: str, transport: Transport, nic: str, port: int, *, listens: bool = False) -> Claim:
-        shown = f"port {port}/{transport} on the {nic} NIC"
+    def _claim(
+        self, row: str, transport: Transport, nic: str, port: int, family: int | None, *, listens: bool = False
+    ) -> Claim:
+        shown = f"port {port}/{transport} on the {nic} NIC" + (f" over IPv{family}" if family else "")
         facing = self._facing(nic)
         claims = self._claims.get(row)
         if not claims:
@@ -239,6 +253,7 @@ class Sockets:
         fitting = [
             each for each in claims
             if each.transport is transport and each.nic == facing and (each.listens or not listens)
+            and family in (None, each.version)
         ]  # fmt: skip
         for claim in fitting:
             if port in claim.ports:
@@ -250,7 +265,7 @@ class Sockets:
         raise SocketError(row, shown, f"the row allows {allowed}", "change [ports] of the deployment, or the caller")
 
     def _client(self, row: str, transport: Transport, remote: Address, nic: str) -> RowSocket:
-        shown = f"{remote[0]}:{remote[1]}/{transport}"
+        shown = f"{text_of(remote)}/{transport}"
         host = _literal(remote[0], row, shown)
         facing = self._facing(nic)
         fitting = [
@@ -321,6 +336,8 @@ class Sockets:
     ) -> RowSocket:  # fmt: skip
         family = socket.AF_INET6 if ":" in local[0] else socket.AF_INET
         made = RowSocket(family, type, fileno=descriptor)
+        if family == socket.AF_INET6 and descriptor is None:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         transport = "tcp" if type == socket.SOCK_STREAM else "udp"
         made.entry = OpenSocket(rows, kind, transport, self._facing(nic), local, remote)
         made.setblocking(False)
@@ -337,9 +354,9 @@ class Sockets:
     @staticmethod
     def _failed(entry: OpenSocket, error: OSError) -> SocketError:
         row = "+".join(entry.rows)
-        shown = f"{entry.local[0]}:{entry.local[1]}/{entry.transport}"
+        shown = f"{text_of(entry.local)}/{entry.transport}"
         if entry.remote is not None:
-            shown += f" to {entry.remote[0]}:{entry.remote[1]}"
+            shown += f" to {text_of(entry.remote)}"
         reason, remedy = error.strerror or str(error), "check the address and the route"
         if error.errno == errno.EADDRINUSE:
             holder = who_holds(entry.transport, entry.local)
@@ -361,6 +378,9 @@ class Sockets:
 
 def _literal(host: str, row: str, shown: str) -> IPv4Address | IPv6Address:
     try:
-        return ip_address(host)
+        found = ip_address(host)
     except ValueError:
         raise SocketError(row, shown, "no IP address", "resolve the name first") from None
+    if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
+        raise SocketError(row, shown, "an IPv4 address in the form of IPv6", "write it as IPv4")
+    return found

@@ -26,6 +26,7 @@ from seaway.runtime.relay import SOCKET_NAME
 from seaway.runtime.resolver import Resolver
 from seaway.runtime.turn_status import ask_turn
 from seaway.runtime.udp import UdpListener
+from seaway.wire.endpoint import shown
 
 if TYPE_CHECKING:
     from seaway.runtime.signalling import MediaCore, Prepared
@@ -148,8 +149,8 @@ class StatusServer:
                 "kind": each.kind,
                 "transport": each.transport,
                 "nic": each.nic,
-                "local": f"{each.local[0]}:{each.local[1]}",
-                "remote": f"{each.remote[0]}:{each.remote[1]}" if each.remote else None,
+                "local": shown(each.local),
+                "remote": shown(each.remote) if each.remote else None,
                 "rows": list(each.rows),
             }
             for each in self.prepared.sockets.table()
@@ -174,7 +175,7 @@ class StatusServer:
                     "kind": "udp",
                     "transport": "udp",
                     "nic": None,
-                    "local": f"{local[0]}:{local[1]}",
+                    "local": shown(local),
                     "remote": None,
                     "rows": list(self.prepared.sockets.rows_at("udp", local)),
                 }
@@ -231,7 +232,7 @@ def _session(info: SessionInfo) -> dict[str, object]:
                     "jitter_ms": round(side.jitter_ms, 2),
                     "max_gap_ms": round(side.max_gap_ms, 1),
                     "refused": side.refused,
-                    "source": f"{side.source[0]}:{side.source[1]}" if side.source else None,
+                    "source": shown(side.source) if side.source else None,
                 }
                 for name, side in (("from_a", stream.from_a), ("from_b", stream.from_b))
             }

@@ -25,7 +25,7 @@ from seaway.runtime.sockets import Sockets
 from seaway.runtime.tls import load_contexts
 from seaway.runtime.turn_accept import ALPN_TURN, ALPN_WEB
 from seaway.runtime.turn_config import turn_config
-from seaway.runtime.turn_places import Place, places, relay_place
+from seaway.runtime.turn_places import Place, places, relay_places
 from seaway.runtime.turn_process import PreparedTurn, TurnProcess
 from seaway.runtime.turn_status import TurnStatus
 
@@ -48,7 +48,7 @@ def turn_places(config: NodeConfig, deployment: Deployment, resolution: Resoluti
     """What `seaway node check` shows: the listeners, after all settings were looked at. Raises `ConfigError`."""
     if not has_turn(config, deployment, resolution) or config.turn is None:
         return ()
-    turn_config(config.turn, deployment, relay_place(resolution, config.node), bytes(32))
+    turn_config(config.turn, deployment, relay_places(resolution, config.node), bytes(32))
     return places(resolution, config.node)
 
 
@@ -59,8 +59,8 @@ def prepare_turn(config: NodeConfig, deployment: Deployment, resolution: Resolut
         raise ConfigError("turn", None, "is missing", "add a [turn] table")
     if config.tls is None:
         raise ConfigError("tls", None, "is missing, and TURN has TLS", "give ca, certificate and key under [tls]")
-    relay = relay_place(resolution, config.node)
-    core = turn_config(turn, deployment, relay, secret)
+    relays = relay_places(resolution, config.node)
+    core = turn_config(turn, deployment, relays, secret)
     files = check(config.tls.certificate, config.tls.key, config.tls.ca, [deployment.node(config.node).fqdn])
     contexts = {web: load_contexts(files) for web in (False, True)}
     contexts[False].server.set_alpn_protocols([ALPN_TURN])
@@ -69,8 +69,8 @@ def prepare_turn(config: NodeConfig, deployment: Deployment, resolution: Resolut
     opened = []
     for each in places(resolution, config.node):
         opening = sockets.udp if each.transport is Transport.UDP else sockets.listen
-        opened.append((each, opening(each.rows, each.nic, each.port)))
-    return PreparedTurn(turn, core, sockets, relay, contexts, opened)
+        opened.append((each, opening(each.rows, each.nic, each.port, family=each.family)))
+    return PreparedTurn(turn, core, sockets, relays, contexts, opened)
 
 
 def run_turn(

@@ -7,9 +7,8 @@ import unicodedata
 
 from seaway.catalog.deployment import Deployment
 from seaway.core.turn.config import TurnConfig, UserKeys, user_keys
-from seaway.core.turn.io import Family
 from seaway.runtime.config import ConfigError
-from seaway.runtime.turn_places import RelayPlace
+from seaway.runtime.turn_places import RelayPlaces
 from seaway.runtime.turn_settings import Turn, TurnUser
 
 __all__ = ["turn_config"]
@@ -17,17 +16,12 @@ __all__ = ["turn_config"]
 _ALLOCATIONS = {"small": 1800, "medium": 1800, "large": 6000}
 
 
-def turn_config(turn: Turn, deployment: Deployment, place: RelayPlace, secret: bytes) -> TurnConfig:
+def turn_config(turn: Turn, deployment: Deployment, relays: RelayPlaces, secret: bytes) -> TurnConfig:
     """`secret`: of the node, at least 16 octets; nonces are made of it. Raises `ConfigError`."""
     realm = turn.realm or deployment.domain
-    family: Family = 4 if place.address.version == 4 else 6
-    own = [
-        str(address)
-        for node in deployment.nodes
-        for _, nic in node.nics
-        for address in (nic.address.ip, nic.public)
-        if address is not None
-    ]
+    nics = [nic for node in deployment.nodes for _, nic in node.nics]
+    own = [str(each.ip) for nic in nics for each in nic.addresses]
+    own += [str(nic.public) for nic in nics if nic.public is not None]
     try:
         return TurnConfig(
             realm=realm,
@@ -35,9 +29,9 @@ def turn_config(turn: Turn, deployment: Deployment, place: RelayPlace, secret: b
             users={_prepared(each.name): _keys(each, realm) for each in turn.users},
             secrets=tuple(each.encode() for each in turn.secrets),
             unauthenticated_binding=turn.binding_open,
-            families=frozenset((family,)),
-            relay_ports=place.ports,
-            public={str(place.address): str(place.public)} if place.public != place.address else {},
+            families=frozenset(relays),
+            relay_ports=deployment.ports.relay,
+            public={str(each.address): str(each.public) for each in relays.values() if each.public != each.address},
             own=tuple(dict.fromkeys(own)),
             allow=turn.allow_peers,
             deny=turn.deny_peers,

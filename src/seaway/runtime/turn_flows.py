@@ -12,8 +12,6 @@ from seaway.observe.counters import Counters
 
 __all__ = ["TurnFlows"]
 
-_LAST_CHANNEL = 0x4FFF  # RFC 8656 §12; numbers of older clients that are above have no fast path
-
 _Channel = ChannelFlowAdded | ChannelFlowRemoved
 
 
@@ -37,7 +35,7 @@ class TurnFlows:
         return "python" if self._table is None else self._table.engine
 
     def add(self, channel: ChannelFlowAdded) -> None:
-        if self._table is None or channel.own or channel.channel > _LAST_CHANNEL:
+        if self._table is None or channel.own:
             return  # from one relay of ours to another no packet leaves
         if (":" in channel.client.local[0]) != (":" in channel.relay.local[0]):
             return

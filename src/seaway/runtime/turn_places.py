@@ -1,19 +1,21 @@
 """Where the TURN server of an edge stands: its listeners and its relay ports, as the rows of the resolved catalog say.
 
 A row whose port setting is `turn` or `turn.tcp443` is a listener, and `relay` is the range of relayed addresses. One
-socket serves all rows of its place; relayed addresses are on the outward NIC only.
+socket serves all rows of its place; relayed addresses are on the outward NIC only, of each family that it has.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from seaway.catalog.model import Transport
 from seaway.catalog.ports import PortRange
 from seaway.catalog.resolve import Resolution
+from seaway.core.turn.io import Family
 
-__all__ = ["Place", "RelayPlace", "places", "relay_place"]
+__all__ = ["Place", "RelayPlace", "RelayPlaces", "places", "relay_places"]
 
 _WEB = 443
 
@@ -24,14 +26,19 @@ class Place:
 
     transport: Transport
     nic: str
+    address: str
     port: int
     rows: tuple[str, ...]
     web: bool
 
+    @property
+    def family(self) -> Family:
+        return 6 if ":" in self.address else 4
+
 
 @dataclass(frozen=True, slots=True)
 class RelayPlace:
-    """The NIC of relayed addresses. `public` is what clients and peers see when a firewall translates."""
+    """The relayed addresses of one family. `public` is what clients and peers see when a firewall translates."""
 
     nic: str
     address: IPv4Address | IPv6Address
@@ -42,9 +49,12 @@ class RelayPlace:
     dials: tuple[str, ...]  # and rows by which we connect to peers
 
 
+RelayPlaces = Mapping[Family, RelayPlace]
+
+
 def places(resolution: Resolution, node: str) -> tuple[Place, ...]:
     """The listeners of `node`; () when the deployment has no TURN service."""
-    found: dict[tuple[Transport, str, int], dict[str, None]] = {}
+    found: dict[tuple[Transport, str, int, int, str], dict[str, None]] = {}
     for each in resolution.connections:
         side = each.destination
         if (
@@ -53,22 +63,34 @@ def places(resolution: Resolution, node: str) -> tuple[Place, ...]:
             or each.row.destination.ports.setting not in ("turn", "turn.tcp443")
         ):
             continue
+        address = side.networks[0].partition("/")[0]
         for port in side.ports:
-            rows = found.setdefault((each.carrier.transport, side.nic, port), {})
+            rows = found.setdefault((each.carrier.transport, side.nic, each.version, port, address), {})
             rows.update(dict.fromkeys((each.row.id, *each.also)))
     return tuple(
-        Place(transport, nic, port, tuple(rows), transport is Transport.TCP and port == _WEB)
-        for (transport, nic, port), rows in sorted(found.items())
+        Place(transport, nic, address, port, tuple(rows), transport is Transport.TCP and port == _WEB)
+        for (transport, nic, _, port, address), rows in sorted(found.items())
     )
 
 
-def relay_place(resolution: Resolution, node: str) -> RelayPlace:
-    """Where `node` has its relayed addresses."""
+def relay_places(resolution: Resolution, node: str) -> RelayPlaces:
+    """Where `node` has its relayed addresses: on the outward NIC, in each family that it has."""
+    families: tuple[Family, ...] = (4, 6)
+    found = {family: _relay_place(resolution, node, family) for family in families}
+    return {family: place for family, place in found.items() if place is not None}
+
+
+def _relay_place(resolution: Resolution, node: str, family: Family) -> RelayPlace | None:
     name, nic = resolution.deployment.node(node).facing("outer")
+    interface = nic.of_family(family)
+    if interface is None:
+        return None
     udp: dict[str, None] = {}
     listens: dict[str, None] = {}
     dials: dict[str, None] = {}
     for each in resolution.connections:
+        if each.version != family:
+            continue
         tcp = each.carrier.transport is Transport.TCP
         for side, told, rows in (
             (each.source, each.row.source, dials if tcp else udp),
@@ -76,7 +98,6 @@ def relay_place(resolution: Resolution, node: str) -> RelayPlace:
         ):
             if node in side.hosts and side.nic == name and told.ports.setting == "relay":
                 rows.update(dict.fromkeys((each.row.id, *each.also)))
-    address = nic.address.ip
-    public = nic.public if nic.public is not None and nic.public.version == address.version else address
+    public = nic.public_of(family) or interface.ip
     ports = resolution.deployment.ports.relay
-    return RelayPlace(name, address, public, ports, tuple(udp), tuple(listens), tuple(dials))
+    return RelayPlace(name, interface.ip, public, ports, tuple(udp), tuple(listens), tuple(dials))

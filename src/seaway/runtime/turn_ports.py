@@ -10,7 +10,8 @@ from seaway.media.flows import FlowError, FlowTable, PortKind
 from seaway.observe import log
 from seaway.observe.counters import Counters
 from seaway.runtime.sockets import RowSocket, SocketError, Sockets
-from seaway.runtime.turn_places import RelayPlace
+from seaway.runtime.turn_places import RelayPlaces
+from seaway.wire.endpoint import shown
 
 __all__ = ["TurnPorts"]
 
@@ -25,14 +26,14 @@ class TurnPorts:
     def __init__(
         self,
         sockets: Sockets,
-        place: RelayPlace,
+        places: RelayPlaces,
         table: FlowTable | None,
         counters: Counters,
         opened: Callable[[RelayKey, RowSocket, bool], None],
         closing: Callable[[RelayKey, RowSocket], None],
     ) -> None:
         self._sockets = sockets
-        self._place = place
+        self._places = places
         self._table = table
         self._counters = counters
         self._opened, self._closing = opened, closing
@@ -45,14 +46,14 @@ class TurnPorts:
 
     def open(self, family: Family, transport: RelayTransport, port: int) -> tuple[RelayKey, Address]:
         """See `RelayPorts` of the core. Raises `PortRefused`."""
-        place = self._place
-        if family != place.address.version:
+        place = self._places.get(family)
+        if place is None:
             raise PortRefused(in_use=False)
         try:
             if transport == "udp":
-                made = self._sockets.udp(place.udp, place.nic, port)
+                made = self._sockets.udp(place.udp, place.nic, port, family=family)
             else:
-                made = self._sockets.listen(place.listens, place.nic, port, shared=True)
+                made = self._sockets.listen(place.listens, place.nic, port, family=family, shared=True)
         except SocketError as error:
             self._counters.add("turn.port.refused")
             self._log.warning("relay_port.refused", reason=str(error))
@@ -108,7 +109,7 @@ class TurnPorts:
 
     def dial(self, key: RelayKey, remote: Address) -> RowSocket:
         """A TCP socket from the relayed address, not yet connected. Raises `SocketError`."""
-        place = self._place
+        place = self._places[6 if ":" in key.local[0] else 4]
         reasons = []
         for row in place.dials:
             try:
@@ -117,4 +118,4 @@ class TurnPorts:
                 reasons.append(error)
         if reasons:
             raise reasons[0]
-        raise SocketError("-", f"{remote[0]}:{remote[1]}/tcp", "no row has TCP relays", "switch tcp_relays off")
+        raise SocketError("-", f"{shown(remote)}/tcp", "no row has TCP relays", "switch tcp_relays off")

@@ -27,11 +27,12 @@ from seaway.runtime.tls import TlsContexts
 from seaway.runtime.turn_accept import Acceptor, Crowd
 from seaway.runtime.turn_flows import TurnFlows
 from seaway.runtime.turn_peers import TurnPeers
-from seaway.runtime.turn_places import Place, RelayPlace
+from seaway.runtime.turn_places import Place, RelayPlaces
 from seaway.runtime.turn_ports import TurnPorts
 from seaway.runtime.turn_settings import Turn
 from seaway.runtime.turn_streams import ClientStream, PeerStream
 from seaway.runtime.turn_traffic import Traffic, TrafficBook, flow_of
+from seaway.wire.endpoint import shown
 
 __all__ = ["PreparedTurn", "TurnProcess"]
 
@@ -48,7 +49,7 @@ class PreparedTurn:
     turn: Turn
     core: TurnConfig
     sockets: Sockets
-    relay: RelayPlace
+    relays: RelayPlaces
     contexts: dict[bool, TlsContexts]  # for the port of HTTPS, and for others
     open: list[tuple[Place, RowSocket]]
 
@@ -63,7 +64,7 @@ class TurnProcess:
         self.flows = TurnFlows(table, self.counters)
         self._book = TrafficBook(self.flows)
         self.ports = TurnPorts(
-            prepared.sockets, prepared.relay, table, self.counters, self._relay_opened, self._relay_closing
+            prepared.sockets, prepared.relays, table, self.counters, self._relay_opened, self._relay_closing
         )
         self.core = TurnServer(prepared.core, self.ports, secrets.token_bytes, time.monotonic(), time.time())
         self.core.set_alternate(self._alternate)
@@ -278,7 +279,7 @@ class TurnProcess:
         name = type(event).__name__
         self.counters.add(f"turn.{name}")
         fields = {key: value for key, value in event._asdict().items() if key != "client"}
-        client = f"{event.client.remote[0]}:{event.client.remote[1]}/{event.client.transport}"
+        client = f"{shown(event.client.remote)}/{event.client.transport}"
         serious = isinstance(event, io.AllocationRefused | io.AuthenticationFailed)
         if serious and self.counters.get(f"turn.{name}") % 100 > 10:
             return  # the log is no sink for a flood

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seaway.core.turn.allocation import Allocation
-from seaway.core.turn.io import Address
 from seaway.runtime.control_protocol import MAX_ANSWER, TURN_SOCKET
 from seaway.runtime.ipc import IpcError, LineConnection, ask, serve
+from seaway.wire.endpoint import shown
 
 if TYPE_CHECKING:
     from seaway.runtime.turn_process import TurnProcess
@@ -85,8 +85,8 @@ class TurnStatus:
                 "kind": each.kind,
                 "transport": each.transport,
                 "nic": each.nic,
-                "local": _place(each.local),
-                "remote": _place(each.remote) if each.remote else None,
+                "local": shown(each.local),
+                "remote": shown(each.remote) if each.remote else None,
                 "rows": list(each.rows),
             }
             for each in self._process.sockets.table()
@@ -103,13 +103,13 @@ class TurnStatus:
         return {
             "user": each.login.user,
             "of_user": of_user,
-            "client": f"{_place(each.client.remote)}/{each.client.transport}",
-            "server": _place(each.client.local),
-            "relay": [f"{_place(address)}/{each.transport}" for address in each.relayed],
+            "client": f"{shown(each.client.remote)}/{each.client.transport}",
+            "server": shown(each.client.local),
+            "relay": [f"{shown(address)}/{each.transport}" for address in each.relayed],
             "seconds_left": round(each.expires - now),
             "permissions": sorted(host for host, end in each.permissions.items() if end > now),
             "channels": {
-                f"{number:#x}": f"{_place(channel.peer)} ({self._process.engine_of(each, channel)})"
+                f"{number:#x}": f"{shown(channel.peer)} ({self._process.engine_of(each, channel)})"
                 for number, channel in sorted(each.channels.items())
                 if channel.expires > now
             },
@@ -118,7 +118,3 @@ class TurnStatus:
             "packets_to_client": traffic.packets_in,
             "octets_to_client": traffic.octets_in,
         }
-
-
-def _place(address: Address) -> str:
-    return f"[{address[0]}]:{address[1]}" if ":" in address[0] else f"{address[0]}:{address[1]}"

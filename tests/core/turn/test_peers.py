@@ -58,6 +58,12 @@ def test_channel_numbers(number: int) -> None:
     assert code(client.bind(0x4000)) == 0
 
 
+@pytest.mark.parametrize("number", [0x4000, 0x4FFF, 0x5000, 0x7FFF])
+def test_channel_numbers_of_rfc5766_are_good(number: int) -> None:
+    _, client = ready()
+    assert code(client.bind(number)) == 0
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "10.9.0.1", "4.4.4.4", "10.8.0.1", "169.254.169.254", "0.0.0.0"])
 def test_r2_forbidden_peers(host: str) -> None:
     _rig, client = ready(allow=networks("0.0.0.0/0", "10.0.0.0/8"))

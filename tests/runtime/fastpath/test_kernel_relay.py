@@ -27,7 +27,7 @@ def wrapped(kind: PortKind | None, value: int, data: bytes) -> bytes:
 
 
 VALUES = {PortKind.PLAIN: None, PortKind.CHANNEL: CHANNEL, PortKind.MUX: MUX}
-ADDS = (None, Prefix(PortKind.CHANNEL, 0x4FFF), Prefix(PortKind.MUX, 7))
+ADDS = (None, Prefix(PortKind.CHANNEL, 0x7FFF), Prefix(PortKind.MUX, 7))
 
 
 @pytest.mark.parametrize("add", ADDS, ids=["", "add-channel", "add-mux"])

@@ -84,6 +84,21 @@ def test_data_passes_whatever_it_is(worker: Rig) -> None:
     assert (counters.packets, counters.octets, counters.reordered, counters.max_gap_ms) == (5, 1454, 0, 0.0)
 
 
+@pytest.mark.parametrize("channel", [0x4FFF, 0x5000, 0x7FFF])
+def test_all_channel_numbers_of_rfc5766(worker: Rig, channel: int) -> None:
+    """The kernel's engines take them too, and the core: see wire/stun/channel_data.py."""
+    client, peer = worker.udp("127.0.1.1"), worker.udp("127.0.1.2")
+    server, relayed = worker.port(kind=PortKind.CHANNEL), worker.port()
+    worker.table.add(flow(server, client, relayed, peer, prefix=channel, kind=FlowKind.DATA))
+    add = Prefix(PortKind.CHANNEL, channel)
+    worker.table.add(flow(relayed, peer, server, client, add=add, kind=FlowKind.DATA))
+    front = channel.to_bytes(2, "big")
+    client.sendto(front + b"\0\3abc", at(server))
+    assert peer.recvfrom(2000) == (b"abc", at(relayed))
+    peer.sendto(b"hello", at(relayed))
+    assert client.recvfrom(2000) == (front + b"\0\5hello", at(server))
+
+
 def test_channel_data_both_ways(worker: Rig) -> None:
     client, peer = worker.udp("127.0.1.1"), worker.udp("127.0.1.2")
     server, relayed = worker.port(kind=PortKind.CHANNEL), worker.port()
@@ -107,11 +122,11 @@ def test_channel_data_both_ways(worker: Rig) -> None:
         bytes.fromhex("40010004") + b"abc",
         b"\x40\x01\x00",
         STUN,
-        bytes.fromhex("50010000"),
+        bytes.fromhex("80010000"),
     ],
 )
 def test_other_channel_data_goes_up(worker: Rig, data: bytes) -> None:
-    """Another channel, a length beyond the packet, cut short, STUN, a reserved number."""
+    """Another channel, a length beyond the packet, cut short, STUN, no channel number."""
     client, peer, server = worker.udp(), worker.udp(), worker.port(kind=PortKind.CHANNEL)
     worker.table.add(flow(server, client, server, peer, prefix=0x4001, kind=FlowKind.DATA))
     client.sendto(data, at(server))
@@ -303,8 +318,8 @@ def test_refusals_are_one_line(worker: Rig) -> None:
         (flow(port, phone, loose, far), "outgoing address is not attached"),
         (flow(port, phone, port, far, prefix=1), "plain port has no prefix"),
         (flow(server, phone, port, far), "needs a prefix"),
-        (flow(server, phone, port, far, prefix=0x5000), "0x4000 to 0x4fff"),
-        (flow(port, phone, port, far, add=Prefix(PortKind.CHANNEL, 1)), "0x4000 to 0x4fff"),
+        (flow(server, phone, port, far, prefix=0x8000), "0x4000 to 0x7fff"),
+        (flow(port, phone, port, far, add=Prefix(PortKind.CHANNEL, 1)), "0x4000 to 0x7fff"),
         (flow(port, phone, port, far, clocks=((0, 0),)), "clock"),
     ):
         with pytest.raises(FlowError, match=text):

@@ -14,8 +14,10 @@ __all__ = [
 
 MIN_CHANNEL = 0x4000
 MAX_CHANNEL = 0x7FFF
-"""Clients of RFC 5766 §11 use numbers above 0x4FFF. RFC 8656 §12 reserves those because RFC 7983 needs their first
-octets for DTLS and RTP, which never come to a TURN server's own port; so they are accepted."""
+"""RFC 8656 §12.2 has servers answer 400 above 0x4FFF; we accept all numbers of RFC 5766 §11, in the core and in every
+engine. Clients of RFC 5766 (coturn's is one) pick at random among them, and a 400 does not tell them which are good.
+Those above are reserved because RFC 7983 needs their first octets for DTLS and RTP on one socket: that is the client's
+socket, and the client's choice. To a TURN server's port neither ever comes."""
 
 _HEAD = Struct("!HH")
 

@@ -1,0 +1,10 @@
+"""Addresses with ports as text."""
+
+from __future__ import annotations
+
+from seaway.wire.endpoint import shown
+
+
+def test_ipv6_stands_in_brackets() -> None:
+    assert shown(("203.0.113.20", 5060)) == "203.0.113.20:5060"
+    assert shown(("2001:db8::20", 5060)) == "[2001:db8::20]:5060"
