@@ -7,8 +7,12 @@ from typing import Literal
 
 from seaway.core.sip.io import Address, TransportName
 from seaway.core.sip.registrar import Bounds
+from seaway.policy.search_settings import SearchRule, Transform
+from seaway.policy.zone_settings import DefaultZone, ZoneSettings
 
-__all__ = ["ControlConfig", "Listener", "NeighbourZone", "Rule", "TraversalZone", "User"]
+__all__ = [
+    "ControlConfig", "DnsZone", "EnumZone", "Listener", "NeighbourZone", "Rule", "TraversalZone", "User",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +49,13 @@ class TraversalZone:
     port: int = 7001
     keep_alive: float = 30.0  # seconds between OPTIONS
     ping: float = 15.0  # seconds between CRLF pings
+    settings: ZoneSettings = field(default_factory=ZoneSettings)
 
 
 @dataclass(frozen=True, slots=True)
 class NeighbourZone:
-    """A trusted SIP peer (proxy, call manager). Requests from one of `addresses` belong to this zone."""
+    """A trusted SIP peer (proxy, call manager): its `addresses` are the peers of one cluster. Requests from one of them
+    belong to this zone; those towards it go to the first that answers."""
 
     name: str
     addresses: tuple[str, ...]  # IP literals
@@ -57,11 +63,34 @@ class NeighbourZone:
     transport: TransportName
     nic: str = "inner"
     verify_name: str | None = None
+    settings: ZoneSettings = field(default_factory=ZoneSettings)
+
+
+def _untrusted() -> ZoneSettings:
+    return ZoneSettings(authentication="check")
+
+
+@dataclass(frozen=True, slots=True)
+class DnsZone:
+    """Other domains, found by RFC 3263. Nobody comes in from it: who calls us from there is in the default zone."""
+
+    name: str
+    transports: tuple[TransportName, ...] = ("tls", "tcp", "udp")  # that may be used, preferred first
+    verify_name: str | None = None  # what certificates must carry; default: the domain that was looked up
+    settings: ZoneSettings = field(default_factory=_untrusted)
+
+
+@dataclass(frozen=True, slots=True)
+class EnumZone:
+    """Numbers in E.164, found by RFC 6116 under `suffix`. The search goes on with the URI that was found."""
+
+    name: str
+    suffix: str = "e164.arpa"
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One line of the dial plan. `pattern` is a regular expression that must match the whole `user@domain`."""
+    """A search rule in its short form. `pattern` is a regular expression that must match the whole `user@domain`."""
 
     priority: int  # 1..65534, low first
     pattern: str
@@ -79,7 +108,13 @@ class ControlConfig:
     registrar: Bounds = field(default_factory=Bounds)
     traversal: tuple[TraversalZone, ...] = ()
     neighbours: tuple[NeighbourZone, ...] = ()
+    dns_zones: tuple[DnsZone, ...] = ()
+    enum_zones: tuple[EnumZone, ...] = ()
+    default_zone: DefaultZone = field(default_factory=DefaultZone)
+    local_zone: ZoneSettings = field(default_factory=_untrusted)  # endpoints that are registered here
+    transforms: tuple[Transform, ...] = ()
     rules: tuple[Rule, ...] = ()
+    search_rules: tuple[SearchRule, ...] = ()
     server_name: str = "Seaway"
     secret: bytes = b""  # node secret for nonces and route tokens; at least 16 octets
     media_idle: float = 1800.0  # seconds without any media after which a call's media session is released

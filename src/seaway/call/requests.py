@@ -71,7 +71,10 @@ class Requests:
             if isinstance(who, Refusal):
                 self._refuse(context, who, now)
                 return
+            context.authenticated = True
             self._admission.clean(request)
+        else:
+            context.authenticated = zone.settings.authentication == "treat-as-authenticated"
         self._start(context, zone, now)
 
     def _start(self, context: Context, zone: Zone, now: float) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from seaway.call.config import ControlConfig, NeighbourZone, TraversalZone
@@ -19,6 +19,7 @@ from seaway.core.sip.proxy import Proxy
 from seaway.core.sip.sides import Sides, host_port
 from seaway.core.traversal.zone import Dropped, ProbeZone, SendPing, StateChanged, ZoneClient, ZoneServer, ZoneState
 from seaway.identity.digest import Authenticator, Challenge, Credentials, DigestError, Verdict, answer, choose, ha1
+from seaway.policy.zone_settings import ZoneSettings
 from seaway.wire.endpoint import shown
 from seaway.wire.sip.auth import digest_parameters
 from seaway.wire.sip.errors import SipError
@@ -26,7 +27,8 @@ from seaway.wire.sip.message import Response
 
 __all__ = ["DEFAULT_ZONE", "ClientLink", "ServerLink", "Zone", "Zones"]
 
-ZoneKind = Literal["default", "neighbour", "traversal-client", "traversal-server"]
+ZoneKind = Literal["default", "local", "neighbour", "traversal-client", "traversal-server", "dns"]
+_UNTRUSTED = frozenset(("default", "local", "dns"))  # strangers, endpoints, whoever a domain belongs to
 _STRENGTH = {"udp": 0, "tcp": 1, "tls": 2}  # how much a source address over this transport proves
 _MAX_REFUSALS = 5  # wrong digests on one connection before it is closed
 
@@ -37,17 +39,18 @@ class Zone:
 
     name: str
     kind: ZoneKind
+    settings: ZoneSettings = field(default_factory=ZoneSettings)
 
     @property
     def trusted(self) -> bool:
-        return self.kind != "default"
+        return self.kind not in _UNTRUSTED
 
     @property
     def traversal(self) -> bool:
         return self.kind.startswith("traversal")
 
 
-DEFAULT_ZONE = Zone("default", "default")
+DEFAULT_ZONE = Zone("default", "default", ZoneSettings(authentication="check"))
 
 
 class _Link:
@@ -55,7 +58,8 @@ class _Link:
 
     def __init__(self, config: TraversalZone, machine: ZoneClient | ZoneServer, outputs: deque[Any]) -> None:
         self.config = config
-        self.zone = Zone(config.name, "traversal-client" if config.role == "client" else "traversal-server")
+        kind: ZoneKind = "traversal-client" if config.role == "client" else "traversal-server"
+        self.zone = Zone(config.name, kind, config.settings)
         self.machine = machine
         self._outputs = outputs
 
@@ -252,6 +256,8 @@ class Zones:
         self, config: ControlConfig, sides: Sides, outputs: deque[Any], counters: Counter[str],
         random: Callable[[int], bytes],
     ) -> None:  # fmt: skip
+        self.default = Zone("default", "default", config.default_zone.settings)
+        self.local = Zone("local", "local", config.local_zone)
         self.links: dict[str, ClientLink | ServerLink] = {}
         for zone in config.traversal:
             if zone.role == "client":
@@ -259,7 +265,7 @@ class Zones:
             else:
                 self.links[zone.name] = ServerLink(zone, config, outputs, counters)
         self.neighbours: dict[str, NeighbourZone] = {zone.name: zone for zone in config.neighbours}
-        zones = {name: Zone(name, "neighbour") for name in self.neighbours}
+        zones = {name: Zone(name, "neighbour", each.settings) for name, each in self.neighbours.items()}
         self._hops = {
             name: (zones[name], _hop(neighbour)) for name, neighbour in self.neighbours.items() if neighbour.addresses
         }
@@ -277,17 +283,17 @@ class Zones:
         """The zone of `flow`; "no zone" is the default zone, the least trusted one (R40)."""
         if flow.zone is not None:
             link = self.links.get(flow.zone)
-            return link.zone if link is not None else DEFAULT_ZONE
+            return link.zone if link is not None else self.default
         found = self._by_address.get(flow.remote[0])
         if found is None:
-            return DEFAULT_ZONE
+            return self.default
         zone, neighbour = found
         if flow.nic != neighbour.nic or _STRENGTH[flow.transport] < _STRENGTH[neighbour.transport]:
-            return DEFAULT_ZONE  # an address in a datagram is easily forged
+            return self.default  # an address in a datagram is easily forged
         if neighbour.verify_name is not None and neighbour.verify_name.lower() not in {
             name.lower() for name in flow.peer_names
         }:
-            return DEFAULT_ZONE
+            return self.default
         return zone
 
     def neighbour(self, name: str) -> tuple[Zone, Hop] | None:

@@ -16,8 +16,11 @@ from pydantic import BaseModel, BeforeValidator, Field, StrictInt, ValidationErr
 
 from seaway.catalog.deployment import Deployment, load_deployment
 from seaway.catalog.problems import DeploymentError, Refused, did_you_mean
+from seaway.policy.patterns import Matcher, PatternError
+from seaway.runtime.search_config import SearchRuleTable, TransformTable, check_rules
 from seaway.runtime.settings import Domain, Host, Password, Port, Seconds, Settings
 from seaway.runtime.turn_settings import Turn
+from seaway.runtime.zone_config import DefaultZoneTable, DnsZoneTable, EnumZoneTable, LocalZoneTable, Name, ZoneTable
 
 __all__ = ["ConfigError", "EngineName", "Neighbour", "NodeConfig", "Traversal", "load_node_config", "parse_node_config"]
 
@@ -33,9 +36,9 @@ def _regular_expression(value: object) -> str:
     if not isinstance(value, str) or len(value) > 256:
         raise Refused("is no regular expression of at most 256 characters", r'write for instance ".*@example\.test"')
     try:
-        re.compile(value)
-    except re.error as error:
-        raise Refused(f"is no regular expression ({error})", r'write for instance ".*@example\.test"') from None
+        Matcher("regex", value, variables={"localdomains": "x", "ip": "x"})
+    except PatternError as error:
+        raise Refused(f"is {error}", r'write for instance ".*@example\.test"') from None
     return value
 
 
@@ -110,10 +113,10 @@ class User(Settings):
         return self
 
 
-class Traversal(Settings):
+class Traversal(ZoneTable):
     """One traversal zone. The core is its client, the edge its server."""
 
-    name: Annotated[str, Field(min_length=1, max_length=64)]
+    name: Name
     user: Annotated[str, Field(min_length=1, max_length=128)]
     password: Annotated[Password, Field(repr=False)]
     verify_name: Host | None = None  # default: the FQDN of the other node when there is just one
@@ -123,8 +126,8 @@ class Traversal(Settings):
     ping: Seconds = 15.0
 
 
-class Neighbour(Settings):
-    name: Annotated[str, Field(min_length=1, max_length=64)]
+class Neighbour(ZoneTable):
+    name: Name
     addresses: Annotated[tuple[Host, ...], Field(min_length=1)]
     port: Port = 5060
     transport: Literal["udp", "tcp", "tls"] = "tcp"
@@ -153,16 +156,24 @@ class NodeConfig(Settings):
     users: Annotated[tuple[User, ...], Field(alias="user")] = ()
     traversal: tuple[Traversal, ...] = ()
     neighbours: Annotated[tuple[Neighbour, ...], Field(alias="neighbour")] = ()
+    dns_zones: Annotated[tuple[DnsZoneTable, ...], Field(alias="dns_zone")] = ()
+    enum_zones: Annotated[tuple[EnumZoneTable, ...], Field(alias="enum_zone")] = ()
+    default_zone: DefaultZoneTable = DefaultZoneTable()
+    local_zone: LocalZoneTable = LocalZoneTable()
+    transforms: Annotated[tuple[TransformTable, ...], Field(alias="transform", max_length=1000)] = ()
     rules: Annotated[tuple[Rule, ...], Field(alias="rule")] = ()
+    search_rules: Annotated[tuple[SearchRuleTable, ...], Field(alias="search_rule", max_length=2000)] = ()
     turn: Turn | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        zones = [each.name for each in self.traversal] + [each.name for each in self.neighbours]
+        kinds = (self.traversal, self.neighbours, self.dns_zones, self.enum_zones)
+        zones = [each.name for kind in kinds for each in kind]
         for what, names in (
             ("user", [each.name for each in self.users]),
             ("zone", [*zones]),
             ("rule priority", [str(each.priority) for each in self.rules]),
+            ("transform priority", [str(each.priority) for each in self.transforms]),
         ):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
@@ -172,6 +183,7 @@ class NodeConfig(Settings):
             if rule.target not in targets:
                 remedy = did_you_mean(rule.target, targets, plural="targets")
                 raise Refused(f'rule {rule.priority}: there is no zone "{rule.target}"', remedy)
+        check_rules(self.search_rules, zones)
         for each in self.neighbours:
             if each.transport == "tls" and each.verify_name is None:
                 raise Refused(f"neighbour {each.name}: TLS needs verify_name", "give the DNS name in its certificate")

@@ -13,6 +13,8 @@ from seaway.core.sip.io import TransportName
 from seaway.core.sip.registrar import Bounds
 from seaway.identity.digest import ha1
 from seaway.runtime.config import ConfigError, NodeConfig, Traversal
+from seaway.runtime.search_config import search_rule, transform
+from seaway.runtime.zone_config import default_zone, dns_zone, enum_zone, zone_settings
 
 __all__ = ["SIP_DIAL_ROWS", "SIP_LISTENER_ROWS", "SIP_UDP_ROWS", "TRAVERSAL_ROW", "control_config"]
 
@@ -44,10 +46,18 @@ def control_config(config: NodeConfig, deployment: Deployment, resolution: Resol
         ),
         traversal=traversal,
         neighbours=tuple(
-            NeighbourZone(each.name, each.addresses, each.port, each.transport, each.nic, each.verify_name)
+            NeighbourZone(
+                each.name, each.addresses, each.port, each.transport, each.nic, each.verify_name, zone_settings(each)
+            )
             for each in config.neighbours
         ),
+        dns_zones=tuple(dns_zone(each) for each in config.dns_zones),
+        enum_zones=tuple(enum_zone(each) for each in config.enum_zones),
+        default_zone=default_zone(config.default_zone),
+        local_zone=zone_settings(config.local_zone, "check"),
+        transforms=tuple(transform(each) for each in config.transforms),
         rules=tuple(Rule(each.priority, each.match, each.target) for each in config.rules),
+        search_rules=tuple(search_rule(each) for each in config.search_rules),
         secret=secret,
         media_idle=config.sip.media_idle,
     )
@@ -131,6 +141,7 @@ def _zone(
         _port(zone, deployment),
         zone.keep_alive,
         zone.ping,
+        zone_settings(zone),
     )
 
 

@@ -46,6 +46,7 @@ class Context:
 
     __slots__ = (
         "admitted",
+        "authenticated",
         "branches",
         "call",
         "call_id",
@@ -65,6 +66,7 @@ class Context:
         self.call_id = call_id
         self.token: bytes | None = None
         self.admitted = False
+        self.authenticated = False  # the user's: who asks has proved it, or their zone is taken to have done so
         self.payload = b"n"  # route token payload towards where the request came from; set by the user
         self.zone: Any = None  # the user's
         self.call: Any = None  # the user's
