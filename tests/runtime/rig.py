@@ -13,6 +13,7 @@ import uvloop
 
 from seaway.catalog.deployment import Deployment, parse_deployment
 from seaway.catalog.resolve import Resolution, resolve
+from seaway.core.dns.io import Answer
 from seaway.core.sip.io import CloseFlow, Flow, Hop, Send, SendTo
 from seaway.identity.ca import create_authority, issue
 
@@ -104,6 +105,7 @@ class EchoCore:
         self.pongs = 0
         self.sent: list[tuple[int, Flow]] = []
         self.failed: list[tuple[int, str]] = []
+        self.answers: list[tuple[int, Answer]] = []
         self.deadline: float | None = None
         self.fired: list[float] = []
         self._token = 0
@@ -131,6 +133,9 @@ class EchoCore:
 
     def send_failed(self, token: int, reason: str, now: float) -> None:
         self.failed.append((token, reason))
+
+    def resolved(self, token: int, answer: Answer, now: float) -> None:
+        self.answers.append((token, answer))
 
     def handle_timeout(self, now: float) -> None:
         self.fired.append(now)

@@ -15,16 +15,24 @@ import dns.rcode
 import dns.rrset
 import pytest
 
+from seaway.core.dns.io import Answer, Naptr, Resolve, Srv
 from seaway.observe.counters import Counters
+from seaway.runtime.driver import Driver
+from seaway.runtime.lookups import Lookups
 from seaway.runtime.resolver import ResolveError, Resolver
 from seaway.runtime.sockets import Sockets
-from tests.runtime.rig import DNS, resolution, run, until
+from tests.runtime.rig import DNS, EchoCore, resolution, run, until
 
 RECORDS = {
     ("edge1.example.test.", "A"): "203.0.113.20",
     ("edge1.example.test.", "AAAA"): "2001:db8::20",
     ("alias.example.test.", "CNAME"): "edge1.example.test.",
     ("big.example.test.", "A"): "203.0.113.99",
+    (
+        "example.test.",
+        "NAPTR",
+    ): r'10 20 "s" "SIP+D2T" "" _Sip._tcp.example.test.|1 2 "u" "E2U+sip" "!^.*$!sip:\\1@x!" .',
+    ("_sip._tcp.example.test.", "SRV"): "1 2 5060 Edge1.example.test.|3 4 5061 .",
 }
 
 
@@ -84,7 +92,8 @@ class NameServer(asyncio.DatagramProtocol):
                 reply.answer.append(dns.rrset.from_text(name, 60, "IN", "CNAME", target))
                 name = target
             if (name, kind) in RECORDS:
-                reply.answer.append(dns.rrset.from_text(name, 60, "IN", kind, RECORDS[name, kind]))
+                texts = RECORDS[name, kind].split("|")
+                reply.answer.append(dns.rrset.from_text(name, 60, "IN", kind, *texts))
         return reply.to_wire()
 
 
@@ -205,5 +214,59 @@ def test_a_server_that_no_row_covers_is_never_asked() -> None:
         resolver = Resolver(Sockets(resolution(), "core1"), ["198.51.100.1"], Counters())
         with pytest.raises(ResolveError, match="no catalog row allows this destination"):
             await resolver.addresses("edge1.example.test")
+
+    run(main)
+
+
+def test_srv_and_naptr_records() -> None:
+    async def main() -> None:
+        async with rig() as (resolver, server, _):
+            assert (await resolver.lookup("_sip._tcp.example.test", "SRV")).records == (
+                Srv(1, 2, 5060, "edge1.example.test"),
+                Srv(3, 4, 5061, ""),
+            )
+            found = await resolver.lookup("example.test", "NAPTR")
+            assert set(found.records) == {
+                Naptr(10, 20, "s", "SIP+D2T", "", "_sip._tcp.example.test"),
+                Naptr(1, 2, "u", "E2U+sip", r"!^.*$!sip:\1@x!", ""),
+            }
+            count = len(server.queries)
+            assert resolver.cached("example.test", "NAPTR") == found and resolver.cached("example.test", "SRV") is None
+            assert await resolver.lookup("example.test", "NAPTR") == found and len(server.queries) == count
+
+    run(main)
+
+
+def test_that_there_is_nothing_is_told_from_that_nobody_can_say() -> None:
+    async def main() -> None:
+        async with rig(timeout=0.1) as (resolver, server, _):
+            for name in ("none.example.test", "edge1.example.test"):
+                assert await resolver.lookup(name, "SRV") == Answer()
+                assert resolver.cached(name, "SRV") == Answer()  # negative caching
+            assert (await resolver.lookup("broken.example.test", "SRV")).failure != ""
+            assert resolver.cached("192.0.2.1", "ADDRESS") == Answer(("192.0.2.1",)) and server.queries
+
+    run(main)
+
+
+def test_call_control_hears_each_answer_once() -> None:
+    async def main() -> None:
+        async with rig(timeout=0.2) as (resolver, _, counters):
+            core = EchoCore()
+            driver = Driver(core, counters)
+            lookups = Lookups(driver, resolver)
+            driver.resolve = lookups.ask
+            for token, name in ((1, "edge1.example.test"), (2, "192.0.2.1"), (3, "broken.example.test")):
+                core.outputs.append(Resolve(token, name, "ADDRESS"))
+            driver.settle(0.0)
+            assert core.answers == [(2, Answer(("192.0.2.1",)))]  # known without asking
+            await until(lambda: len(core.answers) == 3)
+            core.outputs.append(Resolve(4, "edge1.example.test", "ADDRESS"))
+            driver.settle(0.0)
+            said = dict(core.answers)
+            assert len(core.answers) == 4 and said[1] == said[4] == Answer(("203.0.113.20",))
+            assert "SERVFAIL" in said[3].failure
+            lookups.close()
+            driver.stop()
 
     run(main)

@@ -14,6 +14,7 @@ from itertools import count
 from typing import Any
 
 from seaway.call.events import LogEvent, MediaCommand
+from seaway.core.dns.io import Answer, Resolve
 from seaway.core.sip.io import Address, CloseFlow, Flow, Hop, Send, SendTo
 
 __all__ = ["Crossing", "Host", "Listening", "Network"]
@@ -85,6 +86,7 @@ class Network:
         self.latency, self.jitter, self.loss, self.duplicate = latency, jitter, loss, duplicate
         self.hosts: list[Host] = []
         self.names: dict[str, str] = {}  # DNS
+        self.records: dict[tuple[str, str], tuple[Any, ...]] = {}  # by name and kind
         self.nat: dict[Address, Address] = {}  # private -> public, UDP
         self.wire: list[Crossing] = []
         self.unreachable: set[Address] = set()
@@ -156,12 +158,24 @@ class Network:
                     self.at(delay, self._reply(host, reply))
             elif isinstance(output, LogEvent):
                 host.log.append(output)
+            elif isinstance(output, Resolve):
+                self.at(self.latency, self._resolution(host, output))
             else:
                 raise AssertionError(f"no such output: {output!r}")
 
     def _reply(self, host: Host, reply: Any) -> Callable[[], None]:
         def deliver() -> None:
             host.core.media_reply(reply, self.now)
+            self.drain(host)
+
+        return deliver
+
+    def _resolution(self, host: Host, question: Resolve) -> Callable[[], None]:
+        def deliver() -> None:
+            address = self.names.get(question.name)
+            known = (address,) if address is not None and question.kind == "ADDRESS" else ()
+            records = self.records.get((question.name, question.kind), known)
+            host.core.resolved(question.token, Answer(records), self.now)
             self.drain(host)
 
         return deliver

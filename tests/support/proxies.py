@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from typing import Any
 
+from seaway.core.dns.io import Resolve
 from seaway.core.sip.client import ClientTransaction
 from seaway.core.sip.context import Branch, Context, Target
 from seaway.core.sip.io import Flow, Hop, Send, SendTo
@@ -35,7 +36,11 @@ class ProxyBench:
             frozenset((b"proxy.example.test", b"proxy.example.test:5060")),
         )
         self.tokens = RouteTokens(b"0123456789abcdef")
-        self.proxy = Proxy(self, self.sides, self.tokens, self.outputs, self.counters, b"b00t")
+        self.random: Any = lambda count: b"\0" * count
+        self.questions: list[Resolve] = []
+        self.unlocatable: list[str] = []
+        self.proxy = Proxy(self, self.sides, self.tokens, self.outputs, self.counters, b"b00t", self.random)
+        self.proxy.unlocated = lambda branch, why, now: self.unlocatable.append(why)
         self.targets = targets or []
         self.hold = hold
         self.payload = b"n"
@@ -61,7 +66,7 @@ class ProxyBench:
     def route_ack(self, request: Request, token: bytes | None, flow: Flow, now: float) -> None:
         self.acks.append((request, token))
         if self.targets:
-            self.proxy.forward_ack(request, self.targets[0])
+            self.proxy.forward_ack(request, self.targets[0], self.now)
 
     def response(self, branch: Branch, response: Response, now: float) -> bool:
         return True
@@ -88,6 +93,9 @@ class ProxyBench:
     def sent(self) -> list[tuple[Flow | Hop, bytes]]:
         found: list[tuple[Flow | Hop, bytes]] = []
         for each in self.outputs:
+            if isinstance(each, Resolve):
+                self.questions.append(each)
+                continue
             assert isinstance(each, (Send, SendTo))
             found.append((each.flow if isinstance(each, Send) else each.hop, each.data))
         self.outputs.clear()

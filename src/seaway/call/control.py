@@ -20,8 +20,9 @@ from seaway.call.refusing import Refusals
 from seaway.call.registering import Registering
 from seaway.call.requests import Requests
 from seaway.call.sides import sides_of
-from seaway.call.views import place_of, registration_row
+from seaway.call.views import place_of, registration_row, report_unlocated
 from seaway.call.zones import ClientLink, ServerLink, Zones
+from seaway.core.dns.io import Answer
 from seaway.core.sip.client import ClientTransaction
 from seaway.core.sip.context import Branch, Context
 from seaway.core.sip.io import Flow, Send
@@ -55,7 +56,7 @@ class Control:
         boot = random(4).hex().encode()
         self._paths = Paths(config, self._zones, self._registrar, self._sides, self._flows, self._own_flow_id, boot)
         tokens = RouteTokens(config.secret)
-        self._proxy = Proxy(self, self._sides, tokens, self._outputs, self.counters, boot)
+        self._proxy = Proxy(self, self._sides, tokens, self._outputs, self.counters, boot, random)
         self._zones.attach(self._proxy)
         self._anchor = Anchor(config, self._outputs, random)
         self._noise = Noise(self.counters)
@@ -67,6 +68,7 @@ class Control:
             config, self._sides, self._zones, self._paths, self._admission, self._anchor, self._registering,
             self._proxy, self._refusals,
         )  # fmt: skip
+        self._proxy.unlocated = report_unlocated(self._noise, self._log)
         self._next_sweep = 0.0
 
     # -- driving
@@ -163,6 +165,10 @@ class Control:
         self._proxy.layer.send_failed(token, reason, now)
         self._drain_zones(now)
 
+    def resolved(self, token: int, answer: Answer, now: float) -> None:
+        """What the DNS says to a `Resolve`."""
+        self._proxy.locator.resolved(token, answer, now)
+
     def media_ready(self, now: float) -> None:
         """The relay can be reached."""
         self._anchor.relay_ready()
@@ -192,7 +198,7 @@ class Control:
             return
         target = self._paths.follow(request, token, now)
         if target is not None:
-            self._anchor.carry_ack(request, flow, lambda: self._proxy.forward_ack(request, target), now)
+            self._anchor.carry_ack(request, flow, lambda: self._proxy.forward_ack(request, target, now), now)
 
     def response(self, branch: Branch, response: Response, now: float) -> bool:
         """A response on its way upstream."""

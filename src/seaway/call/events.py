@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from seaway.core.dns.io import Resolve
 from seaway.core.sip.io import CloseFlow, Send, SendTo
 from seaway.media.protocol import Command
 
@@ -26,4 +27,4 @@ class LogEvent:
     level: str = "info"
 
 
-ControlOutput = Send | SendTo | CloseFlow | MediaCommand | LogEvent
+ControlOutput = Send | SendTo | CloseFlow | Resolve | MediaCommand | LogEvent

@@ -13,7 +13,8 @@ from typing import TypeVar
 from seaway.call.config import ControlConfig, Listener
 from seaway.call.zones import Zone, Zones
 from seaway.core.sip.context import Target
-from seaway.core.sip.io import Address, Flow, Hop, TransportName
+from seaway.core.sip.io import Address, Flow, Hop, Place, TransportName
+from seaway.core.sip.locating import is_literal
 from seaway.core.sip.registrar import Binding, Registrar
 from seaway.core.sip.routing import first_route, uri_host_port
 from seaway.core.sip.sides import Sides, host_port
@@ -168,16 +169,27 @@ class Paths:
         uri = parse_uri(route if route is not None else request.uri)
         if not isinstance(uri, SipUri):
             raise SipError("cannot follow a URI that is not SIP", status=416, section="RFC 3261 §21.4.14")
-        transport = self._transport(uri)
-        host = _unicast(uri.address)
-        port = uri.port or (5061 if transport == "tls" else 5060)
-        if host_port((host, port)) in self._sides.own:
-            raise SipError("the next hop is this node itself", status=482, section="RFC 3261 §16.3")
-        hop = Hop(transport, host, port, self._outward, host if transport == "tls" else None)
-        target = self._to_hop(request.uri, hop, b"n")
+        if is_literal(uri.address):
+            transport = self._transport(uri)
+            host = _unicast(uri.address)
+            port = uri.port or (5061 if transport == "tls" else 5060)
+            if host_port((host, port)) in self._sides.own:
+                raise SipError("the next hop is this node itself", status=482, section="RFC 3261 §16.3")
+            hop = Hop(transport, host, port, self._outward, host if transport == "tls" else None)
+            target = self._to_hop(request.uri, hop, b"n")
+        else:
+            target = Target(request.uri, self.place(uri))
         if route is None:
             _remember(self._by_uri, request.uri, target)
         return target
+
+    def place(self, uri: SipUri) -> Place:
+        """The place that a URI with a name leads to (RFC 3263). Raises `SipError`."""
+        host = _unicast(uri.address)
+        if host_port((host, uri.port or 5060)) in self._sides.own or host.encode() in self._sides.own:
+            raise SipError("the next hop is this node itself", status=482, section="RFC 3261 §16.3")
+        transport = self._transport(uri) if uri.secure or uri.transport is not None else None
+        return Place(host, self._outward, uri.port, transport, uri.secure, self._sides.transports(self._outward))
 
     def _transport(self, uri: SipUri) -> TransportName:
         name = "tls" if uri.secure else (uri.transport or "udp").lower()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from seaway.call.noise import Noise
+from seaway.core.sip.context import Branch
 from seaway.core.sip.io import Flow
 from seaway.core.sip.registrar import Binding
 from seaway.wire.endpoint import shown
 
-__all__ = ["place_of", "registration_row", "text_of"]
+__all__ = ["place_of", "registration_row", "report_unlocated", "text_of"]
 
 
 def text_of(octets: bytes) -> str:
@@ -30,3 +34,14 @@ def registration_row(binding: Binding, now: float) -> dict[str, object]:
         "row": flow.row if flow else None,
         "agent": text_of(binding.agent),
     }
+
+
+def report_unlocated(noise: Noise, log: Callable[..., None]) -> Callable[[Branch, str, float], None]:
+    """What writes a line when no address is found for where a request should go."""
+
+    def report(branch: Branch, why: str, now: float) -> None:
+        if noise.allows(now):
+            uri, call_id = text_of(branch.target.uri), text_of(branch.context.call_id)
+            log("request.unlocated", "warning", uri=uri, why=why, call_id=call_id)
+
+    return report

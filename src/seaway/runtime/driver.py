@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from seaway.call.events import LogEvent, MediaCommand
+from seaway.core.dns.io import Answer, Resolve
 from seaway.core.sip.io import Address, CloseFlow, Flow, Send, SendTo
 from seaway.media.protocol import Command
 from seaway.observe import log
@@ -34,6 +35,7 @@ class Core(Protocol):
     def pong(self, flow: Flow, now: float) -> None: ...
     def sent_on(self, token: int, flow: Flow, now: float) -> None: ...
     def send_failed(self, token: int, reason: str, now: float) -> None: ...
+    def resolved(self, token: int, answer: Answer, now: float) -> None: ...
     def handle_timeout(self, now: float) -> None: ...
     def next_deadline(self) -> float | None: ...
     def next_output(self) -> Any | None: ...
@@ -50,13 +52,14 @@ class StreamSender(Protocol):
 
 
 class Driver:
-    """One per process. `send_to` and `media` are set by the owner before `start`."""
+    """One per process. `send_to`, `resolve` and `media` are set by the owner before `start`."""
 
     def __init__(self, core: Core, counters: Counters) -> None:
         self.core = core
         self.counters = counters
         self.log = log.get()
         self.send_to: Callable[[SendTo, float], None] = self._nowhere
+        self.resolve: Callable[[Resolve, float], None] = self._nobody
         self.media: Callable[[Command], None] = lambda command: None
         self.datagrams: dict[Address, DatagramSender] = {}  # by local address
         self.streams: dict[int, StreamSender] = {}  # by flow id
@@ -119,6 +122,8 @@ class Driver:
     def _other(self, output: object, now: float) -> None:
         if isinstance(output, SendTo):
             self.send_to(output, now)
+        elif isinstance(output, Resolve):
+            self.resolve(output, now)
         elif isinstance(output, MediaCommand):
             self.media(output.command)
         elif isinstance(output, CloseFlow):
@@ -136,6 +141,9 @@ class Driver:
 
     def _nowhere(self, output: SendTo, now: float) -> None:
         self.core.send_failed(output.token, "nothing can be dialled here", now)
+
+    def _nobody(self, question: Resolve, now: float) -> None:
+        self.core.resolved(question.token, Answer((), "nobody can be asked here"), now)
 
     # -- time
 

@@ -1,56 +1,54 @@
-"""DNS: A and AAAA look-ups over our own sockets, which come from the catalog's DNS rows.
+"""DNS for the node: addresses, SRV and NAPTR, kept by their TTL. Servers are asked in `dns_query.py`.
 
-UDP first, TCP when the answer was truncated (N-02). Answers are cached by their TTL, failures briefly; the cache is
+Answers are cached by their TTL, that there is nothing by the zone's SOA (RFC 2308), failures briefly; the cache is
 bounded. A list of names can be checked each interval; `snapshot()` shows their state to `seaway status dns`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import struct
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
-import dns.exception
-import dns.message
-import dns.name
-import dns.rcode
+import dns.rdata
 import dns.rdatatype
+from dns.rdtypes.IN.NAPTR import NAPTR
+from dns.rdtypes.IN.SRV import SRV
 
-from seaway.catalog.model import Transport
+from seaway.core.dns.io import Answer, Kind, Naptr, Record, Srv
 from seaway.observe import log
 from seaway.observe.counters import Counters
-from seaway.runtime.connecting import wait_connected
-from seaway.runtime.sockets import RowSocket, SocketError, Sockets
+from seaway.runtime.dns_query import DNS_ROWS, Found, Query, ResolveError
+from seaway.runtime.sockets import Sockets
 
 __all__ = ["DNS_ROWS", "ResolveError", "Resolver"]
 
-DNS_ROWS = ("T5-04", "T4-04", "T6-04", "T6-05", "P-05")
-_PORT = 53
-_CACHE = 1000  # names
-_SHORTEST, _LONGEST, _FAILED = 5.0, 3600.0, 5.0  # seconds an answer is kept, whatever its TTL
-_TRIES = 2  # rounds over the servers
+_CACHE = 1000  # questions
+_SHORTEST, _LONGEST = 5.0, 3600.0  # seconds an answer is kept, whatever its TTL
+_NOTHING = 300.0  # at most, that there is nothing
+_FAILED = 5.0  # that no server could say
+_RECORDS = 64  # of one answer
 
-
-class ResolveError(Exception):
-    """A name without address. `str()` is one line: name, reason, remedy."""
-
-    def __init__(self, name: str, reason: str, remedy: str) -> None:
-        super().__init__(f"{name}: {reason}; {remedy}")
-        self.name = name
-        self.reason = reason
-        self.remedy = remedy
+_Question = tuple[str, Kind]
 
 
 @dataclass(slots=True)
 class _Answer:
-    addresses: tuple[str, ...]
+    records: tuple[Record, ...]
     until: float
     failure: ResolveError | None = None
+    known: bool = True  # a server told, if only that there is nothing
     server: str = ""
     row: str = ""
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        return tuple(each for each in self.records if isinstance(each, str))
+
+    def plain(self) -> Answer:
+        return Answer(self.records, "" if self.known else str(self.failure))
 
 
 @dataclass(slots=True)
@@ -76,16 +74,12 @@ class Resolver:
         *,
         timeout: float = 2.0,
         families: frozenset[int] = frozenset({4, 6}),
-        port: int = _PORT,
+        port: int = 53,
     ) -> None:
-        self._sockets = sockets
-        self._servers = tuple(servers)
-        self._counters = counters
-        self._timeout = timeout
+        self._query = Query(sockets, servers, counters, timeout=timeout, port=port)
         self._families = families
-        self._port = port
-        self._cache: dict[str, _Answer] = {}
-        self._running: dict[str, asyncio.Task[_Answer]] = {}
+        self._cache: dict[_Question, _Answer] = {}
+        self._running: dict[_Question, asyncio.Task[_Answer]] = {}
         self._watched: dict[str, _Watched] = {}
         self._watcher: asyncio.Task[None] | None = None
         self._log = log.get()
@@ -96,130 +90,76 @@ class Resolver:
             return (str(ip_address(name)),)
         except ValueError:
             pass
-        answer = await self._answer(name.rstrip(".").lower())
+        answer = await self._answer((name.rstrip(".").lower(), "ADDRESS"))
         if answer.failure is not None:
             raise answer.failure
         return answer.addresses
 
-    async def _answer(self, name: str) -> _Answer:
-        found = self._cache.get(name)
+    def cached(self, name: str, kind: Kind) -> Answer | None:
+        """The answer when it needs no query. `name` is in lower case, without the final dot."""
+        if kind == "ADDRESS" and (name[:1].isdigit() or ":" in name):
+            try:
+                return Answer((str(ip_address(name)),))
+            except ValueError:
+                pass
+        found = self._cache.get((name, kind))
+        return found.plain() if found is not None and found.until > time.monotonic() else None
+
+    async def lookup(self, name: str, kind: Kind) -> Answer:
+        """The records of a name. Raises nothing: `Answer.failure` says what went wrong."""
+        return (await self._answer((name, kind))).plain()
+
+    async def _answer(self, question: _Question) -> _Answer:
+        found = self._cache.get(question)
         if found is not None and found.until > time.monotonic():
             return found
         # One query for all who ask at the same time.
-        task = self._running.get(name)
+        task = self._running.get(question)
         if task is None:
-            task = self._running[name] = asyncio.get_running_loop().create_task(self._look_up(name))
-            task.add_done_callback(lambda _: self._running.pop(name, None))
+            task = self._running[question] = asyncio.get_running_loop().create_task(self._look_up(question))
+            task.add_done_callback(lambda _: self._running.pop(question, None))
         return await asyncio.shield(task)
 
-    async def _look_up(self, name: str) -> _Answer:
-        addresses: list[str] = []
-        seconds, failure, server, row = _LONGEST, None, "", ""
-        for version, kind in ((4, dns.rdatatype.A), (6, dns.rdatatype.AAAA)):
-            if version not in self._families:
-                continue
-            try:
-                texts, ttl, server, row = await self._query(name, kind)
-            except ResolveError as error:
-                failure = error
-                continue
-            addresses += texts
-            seconds = min(seconds, ttl)
-        now = time.monotonic()
-        if addresses:
-            answer = _Answer(tuple(addresses), now + max(_SHORTEST, seconds), None, server, row)
+    async def _look_up(self, question: _Question) -> _Answer:
+        name, kind = question
+        if kind == "ADDRESS":
+            types = [
+                each for version, each in ((4, dns.rdatatype.A), (6, dns.rdatatype.AAAA)) if version in self._families
+            ]
         else:
-            failure = failure or ResolveError(name, "has no address", "check the DNS zone")
-            answer = _Answer((), now + _FAILED, failure, server, row)
+            types = [dns.rdatatype.SRV if kind == "SRV" else dns.rdatatype.NAPTR]
+        said = await asyncio.gather(*(self._query.ask(name, each) for each in types), return_exceptions=True)
+        found = [each for each in said if isinstance(each, Found)]
+        failed = [each for each in said if isinstance(each, BaseException)]
+        for error in failed:
+            if not isinstance(error, ResolveError):
+                raise error
+        records = tuple(_record(each) for one in found for each in one.records)[:_RECORDS]
+        answer = self._kept(name, kind, records, found, next((e for e in failed if isinstance(e, ResolveError)), None))
+        self._cache.pop(question, None)
         while len(self._cache) >= _CACHE:
             self._cache.pop(next(iter(self._cache)))
-        self._cache[name] = answer
+        self._cache[question] = answer
         return answer
 
-    async def _query(self, name: str, kind: dns.rdatatype.RdataType) -> tuple[list[str], float, str, str]:
-        """Texts of the records, their TTL, and by which server and row they came. Raises `ResolveError`."""
-        try:
-            question = dns.message.make_query(name, kind, use_edns=0, payload=1232)
-        except dns.exception.DNSException:
-            raise ResolveError(name, "is no DNS name", "correct it") from None
-        failure = ResolveError(
-            name, "no name server is set", "set [dns] servers or hosts.internal_dns of the deployment"
-        )
-        for server in self._servers * _TRIES:
-            try:
-                async with asyncio.timeout(self._timeout):
-                    reply, row = await self._exchange(question, server)
-            except SocketError as error:
-                failure = ResolveError(name, f"server {server}: {error}", "correct [dns] servers")
-                continue
-            except (TimeoutError, OSError) as error:
-                self._counters.add("dns.timeout")
-                why = "no answer" if isinstance(error, TimeoutError) else (error.strerror or str(error)).lower()
-                failure = ResolveError(
-                    name, f"server {server}: {why}", "check the server and row T4-04, T5-04 or T6-04"
-                )
-                continue
-            except (dns.exception.DNSException, ValueError, EOFError) as error:
-                self._counters.add("dns.malformed")
-                failure = ResolveError(
-                    name, f"server {server}: malformed answer ({type(error).__name__})", "check the server"
-                )
-                continue
-            code = reply.rcode()
-            if code == dns.rcode.NXDOMAIN:
-                raise ResolveError(name, "there is no such name", "check the name and the DNS zone")
-            if code != dns.rcode.NOERROR:
-                failure = ResolveError(name, f"server {server}: {dns.rcode.to_text(code)}", "check the server")
-                continue
-            try:
-                chain = reply.resolve_chaining()
-            except dns.exception.DNSException:
-                failure = ResolveError(name, f"server {server}: answer does not fit", "check the server")
-                continue
-            records = [] if chain.answer is None else [str(each) for each in chain.answer]
-            return records, float(chain.minimum_ttl), server, row
-        raise failure
-
-    async def _exchange(self, question: dns.message.Message, server: str) -> tuple[dns.message.QueryMessage, str]:
-        loop = asyncio.get_running_loop()
-        row, nic = self._row(Transport.UDP, server)
-        octets = question.to_wire()
-        reply: dns.message.QueryMessage | None = None
-        self._counters.add("dns.queries")
-        sock = self._sockets.datagram_client(row, (server, self._port), nic)
-        try:
-            await loop.sock_sendall(sock, octets)
-            while True:
-                datagram = await loop.sock_recv(sock, 65535)
-                if len(datagram) >= 12 and datagram[:2] == octets[:2] and datagram[2] & 0x02:  # TC (RFC 1035 §4.1.1)
-                    break
-                reply = _read(datagram, question)
-                if reply is not None:
-                    break
-                self._counters.add("dns.foreign")  # not an answer to this question: keep waiting
-        finally:
-            sock.close()
-        if reply is not None:
-            return reply, row
-        self._counters.add("dns.truncated")
-        row, nic = self._row(Transport.TCP, server)
-        sock = self._sockets.dial(row, (server, self._port), nic=nic)
-        try:
-            await wait_connected(loop, sock)
-            await loop.sock_sendall(sock, struct.pack(">H", len(octets)) + octets)
-            (length,) = struct.unpack(">H", await _exactly(loop, sock, 2))
-            whole = _read(await _exactly(loop, sock, length), question)
-            if whole is None:
-                raise ValueError("not an answer to this question")
-            return whole, row
-        finally:
-            sock.close()
-
-    def _row(self, transport: Transport, server: str) -> tuple[str, str]:
-        try:
-            return self._sockets.choose(DNS_ROWS, transport, (server, self._port), "inner"), "inner"
-        except SocketError:
-            return self._sockets.choose(DNS_ROWS, transport, (server, self._port), "outer"), "outer"
+    def _kept(
+        self, name: str, kind: Kind, records: tuple[Record, ...], found: list[Found], failure: ResolveError | None
+    ) -> _Answer:
+        now = time.monotonic()
+        server, row = (found[-1].server, found[-1].row) if found else ("", "")
+        if records:
+            ttl = min(each.ttl for each in found if each.records)
+            return _Answer(records, now + min(_LONGEST, max(_SHORTEST, ttl)), None, True, server, row)
+        if failure is not None or not found:
+            failure = failure or ResolveError(name, "no NIC has an address", "give the node an address")
+            return _Answer((), now + _FAILED, failure, False, server, row)
+        if not all(each.exists for each in found):
+            failure = ResolveError(name, "there is no such name", "check the name and the DNS zone")
+        else:
+            what = "address" if kind == "ADDRESS" else f"{kind} record"
+            failure = ResolveError(name, f"has no {what}", "check the DNS zone")
+        ttl = min(_NOTHING, max(_SHORTEST, min(each.ttl for each in found)))
+        return _Answer((), now + ttl, failure, True, server, row)
 
     # -- names that are watched
 
@@ -237,7 +177,7 @@ class Resolver:
         while True:
             for each in list(self._watched.values()):
                 begin = time.monotonic()
-                answer = await self._look_up(each.name.rstrip(".").lower())
+                answer = await self._look_up((each.name.rstrip(".").lower(), "ADDRESS"))
                 each.at = time.monotonic()
                 each.milliseconds = (each.at - begin) * 1000
                 state = "resolved" if answer.failure is None else "failed"
@@ -270,19 +210,14 @@ class Resolver:
             task.cancel()
 
 
-def _read(octets: bytes, question: dns.message.Message) -> dns.message.QueryMessage | None:
-    """The message when it answers `question`, else `None`. Raises `DNSException` when it cannot be read."""
-    if len(octets) < 12 or octets[:2] != struct.pack(">H", question.id):
-        return None
-    reply = dns.message.from_wire(octets, ignore_trailing=False, raise_on_truncation=False)
-    return reply if isinstance(reply, dns.message.QueryMessage) and question.is_response(reply) else None
+def _record(data: dns.rdata.Rdata) -> Record:
+    if isinstance(data, SRV):
+        return Srv(data.priority, data.weight, data.port, _name(data.target.to_text()))
+    if isinstance(data, NAPTR):
+        flags, service, regexp = (octets.decode("latin-1") for octets in (data.flags, data.service, data.regexp))
+        return Naptr(data.order, data.preference, flags, service, regexp, _name(data.replacement.to_text()))
+    return data.to_text()
 
 
-async def _exactly(loop: asyncio.AbstractEventLoop, sock: RowSocket, count: int) -> bytes:
-    held = b""
-    while len(held) < count:
-        more = await loop.sock_recv(sock, count - len(held))
-        if not more:
-            raise EOFError("the server closed the connection")
-        held += more
-    return held
+def _name(text: str) -> str:
+    return text.rstrip(".").lower()

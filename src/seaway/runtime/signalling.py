@@ -34,6 +34,7 @@ from seaway.runtime.control_config import SIP_UDP_ROWS, control_config
 from seaway.runtime.dialer import Dialer
 from seaway.runtime.driver import Core, Driver
 from seaway.runtime.listener import Connections, StreamListener
+from seaway.runtime.lookups import Lookups
 from seaway.runtime.relay import SOCKET_NAME, demux_ports
 from seaway.runtime.relay_client import RelayClient, RelayLost
 from seaway.runtime.resolver import Resolver
@@ -169,6 +170,8 @@ class _Node:
         client = prepared.contexts.client if prepared.contexts is not None else None
         self._dialer = Dialer(sockets, driver, client, self._resolver.addresses, self._datagrams)
         driver.send_to = self._dialer.send
+        self._lookups = Lookups(driver, self._resolver)
+        driver.resolve = self._lookups.ask
         driver.media = self._to_relay
         self._relay = RelayClient(
             config.run_dir / SOCKET_NAME, self._from_relay, relay_lost=self._relay_lost, connected=self._relay_ready
@@ -203,6 +206,7 @@ class _Node:
         self._links.close()
         for datagrams in self._datagrams.values():
             datagrams.close()
+        self._lookups.close()
         self._resolver.close()
         self.driver.stop()
         if self._relay_task is not None:

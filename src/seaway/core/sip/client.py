@@ -17,13 +17,14 @@ class ClientTransaction:
     """
 
     __slots__ = (
-        "cancelled", "context", "data", "flow", "hop", "interval", "invite", "key", "method", "reliable", "started",
-        "state",
+        "cancelled", "context", "data", "flow", "hop", "interval", "invite", "key", "method", "patience", "reliable",
+        "started", "state",
     )  # fmt: skip
 
     def __init__(
-        self, key: bytes, method: bytes, data: bytes, flow: Flow | None, hop: Hop | None, context: Any, now: float
-    ) -> None:
+        self, key: bytes, method: bytes, data: bytes, flow: Flow | None, hop: Hop | None, context: Any, now: float,
+        patience: float,
+    ) -> None:  # fmt: skip
         self.key = key
         self.method = method
         self.invite = method == b"INVITE"
@@ -38,6 +39,7 @@ class ClientTransaction:
         self.state = State.CALLING if self.invite else State.TRYING
         self.interval = 0.0  # timer A or E
         self.started = now
+        self.patience = patience  # seconds for a first response
         self.context = context
         self.cancelled = False
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from seaway.core.sip.client import ClientTransaction
-from seaway.core.sip.io import Flow, Hop
+from seaway.core.sip.io import Flow, Hop, Place
 from seaway.core.sip.server import ServerTransaction
 from seaway.wire.sip.message import Request, Response
 
@@ -15,23 +15,29 @@ __all__ = ["Branch", "Context", "ProxyUser", "Target"]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One place to send a request to. `payload` is what the route token towards it holds (see `tokens.py`)."""
+    """One place to send a request to. `payload` is what the route token towards it holds (see `tokens.py`).
+
+    `more` are hops that are tried in turn when `where` fails (RFC 3263 §4.3); a `Place` finds them by itself.
+    """
 
     uri: bytes
-    where: Flow | Hop
+    where: Flow | Hop | Place
     payload: bytes = b"n"
+    more: tuple[Hop, ...] = ()
 
 
 class Branch:
     """One forwarded copy of a request."""
 
-    __slots__ = ("cancel", "client", "context", "final", "ringing", "target")
+    __slots__ = ("cancel", "client", "context", "early", "final", "more", "ringing", "target")
 
     def __init__(self, context: Context, target: Target) -> None:
         self.context = context
         self.target = target
         self.client: ClientTransaction | None = None
         self.final: Response | None = None
+        self.more = target.more  # hops not yet tried
+        self.early = False  # a provisional response above 100 came: no other hop is tried
         self.ringing = False  # a provisional response came: CANCEL may be sent (RFC 3261 §9.1)
         self.cancel = False  # to be cancelled as soon as it may
 

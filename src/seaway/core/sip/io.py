@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Address", "CloseFlow", "Flow", "Hop", "Output", "Send", "SendTo", "TransportName"]
+from seaway.core.dns.io import Resolve
+
+__all__ = ["Address", "CloseFlow", "Flow", "Hop", "Output", "Place", "Send", "SendTo", "TransportName"]
 
 Address = tuple[str, int]
 """`(host, port)`: host is an IPv4 or IPv6 literal without brackets."""
@@ -51,6 +53,23 @@ class Hop:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a message is to go when only a name is known: it is located by RFC 3263 (`locating.py`) before it is sent.
+
+    `transport` and `port` are `None` when neither the URI nor the zone says; `allowed` are the transports that may be
+    used, preferred first.
+    """
+
+    host: str  # IP literal or DNS name, in lower case
+    nic: str
+    port: int | None = None
+    transport: TransportName | None = None
+    secure: bool = False  # a sips: URI: TLS or nothing
+    allowed: tuple[TransportName, ...] = ("tls", "tcp", "udp")
+    verify_name: str | None = None  # name the certificate must carry; default: `host`
+
+
+@dataclass(frozen=True, slots=True)
 class Send:
     """Octets for a flow. For UDP one datagram; for streams one whole message."""
 
@@ -73,4 +92,4 @@ class CloseFlow:
     reason: str
 
 
-Output = Send | SendTo | CloseFlow
+Output = Send | SendTo | CloseFlow | Resolve

@@ -220,17 +220,21 @@ class TransactionLayer:
         self._servers.pop(server.key, None)
 
     def send_request(
-        self, key: bytes, method: bytes, data: bytes, target: Flow | Hop, context: Any, now: float
-    ) -> ClientTransaction:
-        """Send a request whose top Via has the branch `key` as a new client transaction."""
+        self, key: bytes, method: bytes, data: bytes, target: Flow | Hop, context: Any, now: float,
+        patience: float = TIMEOUT,
+    ) -> ClientTransaction:  # fmt: skip
+        """Send a request whose top Via has the branch `key` as a new client transaction.
+
+        `patience`: seconds for a first response, less than timer B or F when there is another place to try.
+        """
         flow = target if isinstance(target, Flow) else None
         hop = target if isinstance(target, Hop) else None
-        client = ClientTransaction(key, method, data, flow, hop, context, now)
+        client = ClientTransaction(key, method, data, flow, hop, context, now, patience)
         self._clients[key + b"/CANCEL" if method == b"CANCEL" else key] = client
         self._transmit(client, data)
         if client.reliable:
             self._watch(client)
-            self._timers.start(TIMEOUT, now, client)  # timer B or F
+            self._timers.start(patience, now, client)  # timer B or F
         else:
             client.interval = T1
             self._timers.start(T1, now, client)  # timer A or E
@@ -306,7 +310,7 @@ class TransactionLayer:
         """Timers A, B, C, E and F: one chain of queue entries per transaction."""
         state = client.state
         if state is State.CALLING or state is State.TRYING or (state is State.PROCEEDING and not client.invite):
-            left = client.started + TIMEOUT - now
+            left = client.started + (TIMEOUT if state is State.PROCEEDING else client.patience) - now
             if left <= 1e-6:
                 self._fail(client, 408, "no answer in time", now)
                 return

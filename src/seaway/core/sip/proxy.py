@@ -7,17 +7,21 @@ Sans-IO. What to do with a request is decided by a `ProxyUser` (call control): i
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from seaway.core.sip.build import build_cancel, build_response, build_trying
 from seaway.core.sip.client import ClientTransaction
 from seaway.core.sip.context import Branch, Context, ProxyUser, Target
-from seaway.core.sip.io import Flow
+from seaway.core.sip.io import Flow, Hop, Place
 from seaway.core.sip.layer import TransactionLayer
+from seaway.core.sip.locator import Locator
 from seaway.core.sip.routing import max_forwards, pop_own_routes, restore_strict
 from seaway.core.sip.server import ServerTransaction
 from seaway.core.sip.sides import Sides
 from seaway.core.sip.states import State
+from seaway.core.sip.timers import TIMEOUT
 from seaway.core.sip.tokens import RouteTokens
 from seaway.core.sip.topvia import MAGIC, pop_via
 from seaway.wire.errors import WireError
@@ -28,6 +32,7 @@ __all__ = ["Proxy"]
 
 _DIALOG_METHODS = frozenset((b"INVITE", b"SUBSCRIBE", b"REFER", b"NOTIFY"))
 _AMPLIFICATION = 3  # octets sent for each octet received, to somebody unknown over UDP
+_PATIENCE = (12.0, 5.0)  # seconds for a first answer when there is another hop: by a stream, dialling included; UDP
 _PREFERRED_4XX = (401, 407, 415, 420, 484)  # RFC 3261 §16.7 step 6: they can be acted upon
 
 
@@ -42,7 +47,10 @@ class Proxy:
         outputs: deque[Any],
         counters: Counter[str],
         boot: bytes,
+        random: Callable[[int], bytes],
     ) -> None:
+        self.locator = Locator(outputs, random)
+        self.unlocated: Callable[[Branch, str, float], None] = lambda branch, why, now: None
         self._user = user
         self._sides = sides
         self._tokens = tokens
@@ -99,6 +107,8 @@ class Proxy:
         status = response.status
         if status < 200:
             branch.ringing = True
+            if status > 100:
+                branch.early = True
             if branch.cancel and not client.cancelled:
                 self._send_cancel(branch, now)
             if status == 100:
@@ -116,6 +126,8 @@ class Proxy:
             if status >= 200:
                 self.fail(branch, 502, now)
             return
+        if status == 503 and branch.more and self._try_next(branch, now):
+            return
         branch.final = response
         self._conclude(branch.context, now)
 
@@ -126,7 +138,10 @@ class Proxy:
                 self._user.own_failed(client, status, reason, now)
             return
         self.counters[f"sip.branch.failed.{status}"] += 1
-        self.fail(branch, status, now)
+        if isinstance(branch.target.where, Hop) and not branch.ringing:
+            self.locator.penalise(branch.target.where, now)
+        if not (branch.more and self._try_next(branch, now)):
+            self.fail(branch, status, now)
 
     def timer_c(self, client: ClientTransaction, now: float) -> None:
         branch = client.context
@@ -140,16 +155,23 @@ class Proxy:
         """Send the request to all `targets` at once (RFC 3261 §16.6). Nothing happens after a CANCEL."""
         if context.cancelled:
             return
-        for target in targets:
-            branch = Branch(context, target)
-            context.branches.append(branch)
-        for branch in context.branches:
-            key = self._branch_id(context.request)
-            data = self._edited(context, branch.target, key)
-            branch.client = self.layer.send_request(key, context.request.method, data, branch.target.where, branch, now)
+        branches = [Branch(context, target) for target in targets]
+        context.branches += branches
+        for branch in branches:
+            self._send(branch, now)
 
-    def forward_ack(self, request: Request, target: Target) -> None:
+    def forward_ack(self, request: Request, target: Target, now: float) -> None:
         """Send an ACK for a 2xx on, stateless (RFC 3261 §16.11)."""
+        if isinstance(target.where, Place):
+
+            def located(hops: tuple[Hop, ...], why: str, now: float) -> None:
+                if hops:
+                    self.forward_ack(request, replace(target, where=hops[0]), now)
+                else:
+                    self.counters["sip.ack.unlocated"] += 1
+
+            self.locator.locate(target.where, located, now)
+            return
         via = self._sides.via(target.where) + self._branch_id(request)
         lines = [b"ACK %b SIP/2.0" % target.uri, via, *request.lines]
         if target.where.transport != "udp" and b"content-length" not in request.names:
@@ -211,6 +233,8 @@ class Proxy:
                 branch.cancel = True
                 if branch.ringing:
                     self._send_cancel(branch, now)
+                elif branch.client is None:  # it is still being located
+                    self.fail(branch, 487, now)
 
     def take_route(self, request: Request, call_id: bytes) -> bytes | None:
         """Remove our own Route values; the payload of the token they carried, when it is one of ours."""
@@ -226,22 +250,57 @@ class Proxy:
 
     # -- inside
 
-    def _edited(self, context: Context, target: Target, key: bytes) -> bytes:
+    def _send(self, branch: Branch, now: float) -> None:
+        """Send the request of `branch` to its target, which is located first when only its name is known."""
+        context, target = branch.context, branch.target
+        where = target.where
+        if isinstance(where, Place):
+            self.locator.locate(where, lambda hops, why, now: self._located(branch, hops, why, now), now)
+            return
+        key = self._branch_id(context.request)
+        data = self._edited(context, target, where, key)
+        patience = _PATIENCE[where.transport == "udp"] if branch.more else TIMEOUT
+        branch.client = self.layer.send_request(key, context.request.method, data, where, branch, now, patience)
+
+    def _located(self, branch: Branch, hops: tuple[Hop, ...], why: str, now: float) -> None:
+        if branch.final is not None:
+            return  # cancelled meanwhile
+        if not hops:
+            self.counters["sip.branch.unlocated"] += 1
+            self.unlocated(branch, why, now)
+            self.fail(branch, 480, now)
+            return
+        branch.more = hops
+        self._try_next(branch, now)
+
+    def _try_next(self, branch: Branch, now: float) -> bool:
+        """Send the request to the next hop (RFC 3263 §4.3): a new transaction with a branch of its own. False when
+        it has been cancelled or rings already."""
+        if branch.cancel or branch.early:
+            return False
+        where, *more = branch.more
+        branch.more = tuple(more)
+        branch.target = replace(branch.target, where=where)
+        branch.ringing = False
+        self._send(branch, now)
+        return True
+
+    def _edited(self, context: Context, target: Target, where: Flow | Hop, key: bytes) -> bytes:
         """The request as it goes out (RFC 3261 §16.6 steps 2 to 8)."""
         request = context.request
         sides = self._sides
-        lines = [b"%b %b SIP/2.0" % (request.method, target.uri), sides.via(target.where) + key]
+        lines = [b"%b %b SIP/2.0" % (request.method, target.uri), sides.via(where) + key]
         if request.method in _DIALOG_METHODS and context.token is None:
             call_id = context.call_id
             inbound = sides.record_route(context.flow)
-            outbound = sides.record_route(target.where)
+            outbound = sides.record_route(where)
             if inbound is outbound and context.payload == target.payload == b"n":
                 lines.append(inbound % self._tokens.make(b"n", call_id))
             else:  # double Record-Route (RFC 5658): each side gets the token of the other
                 lines.append(outbound % self._tokens.make(target.payload, call_id))
                 lines.append(inbound % self._tokens.make(context.payload, call_id))
         lines += request.lines
-        if target.where.transport != "udp" and b"content-length" not in request.names:
+        if where.transport != "udp" and b"content-length" not in request.names:
             lines.append(b"Content-Length: %d" % len(request.body))  # a stream needs it (RFC 3261 §16.6 step 9)
         lines += (b"", request.body)
         return b"\r\n".join(lines)
@@ -270,7 +329,8 @@ class Proxy:
         self.layer.cancelling(client, now)
         request = parse(client.data)
         assert isinstance(request, Request)
-        target = client.flow or branch.target.where
+        target = client.flow or client.hop
+        assert target is not None
         self.layer.send_request(client.key, b"CANCEL", build_cancel(request), target, None, now)
 
     def _conclude(self, context: Context, now: float) -> None:
@@ -281,6 +341,8 @@ class Proxy:
         finals = [branch for branch in context.branches if branch.final is not None]
         if any(branch.final is not None and branch.final.status >= 600 for branch in finals):
             self.cancel_branches(context, now)
+            if context.server.request is None:  # that ended the last one
+                return
         if len(finals) < len(context.branches):
             return
         best = min(finals, key=_rank)

@@ -8,6 +8,8 @@ from seaway.core.sip.io import Address, Flow, Hop, TransportName
 
 __all__ = ["Sides", "host_port"]
 
+_DIALLED: tuple[TransportName, ...] = ("tls", "tcp", "udp")
+
 
 @lru_cache(maxsize=10_000)
 def host_port(address: Address) -> bytes:
@@ -53,6 +55,10 @@ class Sides:
     def has(self, transport: TransportName, nic: str) -> bool:
         """Whether we can be reached over `transport` on `nic`."""
         return (transport, nic) in self._present
+
+    def transports(self, nic: str) -> tuple[TransportName, ...]:
+        """What we may dial by on `nic`: that by which we can be reached, preferred first."""
+        return tuple(each for each in _DIALLED if (each, nic) in self._present)
 
     def via(self, where: Flow | Hop) -> bytes:
         """The Via line up to the branch value."""
