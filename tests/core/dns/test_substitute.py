@@ -23,6 +23,8 @@ NUMBER = "+441632960083"
         (r"!^\+(44|49)([0-9]*)$!sip:\2@cc\1.example!", "sip:1632960083@cc44.example"),
         (r"!^[^]a-z]+$!sip:ok@x!", "sip:ok@x"),
         ("!^\\+44!0!", "01632960083"),
+        ("!^([[:digit:]+]*)$!sip:\\1@x!", "sip:+441632960083@x"),
+        ("!^[+](4|44)!x!", "x1632960083"),  # POSIX: the longest
     ],
 )
 def test_expressions(expression: str, result: str) -> None:
@@ -32,10 +34,9 @@ def test_expressions(expression: str, result: str) -> None:
 @pytest.mark.parametrize(
     "expression",
     [
-        "", "!", "!a", "!a!b", "!a!b!c", "!a!b!i!", "1a1b1", "\\a\\b\\", "!(!x!", "!)!x!", "!*!x!", "!a**!x!",
-        "!(a+)+!x!", "!(a|b)*!x!", "!((a))(?:b)!x!", "!(?=a)!x!", r"!\d!x!", r"!(a)\1!x!", r"!^.*$!\1!", "!a{99}!x!",
-        "!a{2!x!", "![]!x!", "![a--z]!x!", "![[:digit:]]!x!", "!" + "a" * 300 + "!x!", "!.*.*.*.*.*!x!",
-        "!\xe9!x!", "!(((a?)?)?)!x!", "!^nothing$!x!",
+        "", "!", "!a", "!a!b", "!a!b!c", "!a!b!i!", "1a1b1", "\\a\\b\\", "!(!x!", "!)!x!", "!*!x!", r"!(a)\1!x!",
+        "!((a))(?:b)!x!", "!(?=a)!x!", r"!\d!x!", r"!^.*$!\1!", "![]!x!", "!" + "a" * 300 + "!x!",
+        "!^nothing$!x!", "!.{1000}{1000}!x!",
     ],
 )  # fmt: skip
 def test_what_is_refused(expression: str) -> None:
@@ -47,15 +48,10 @@ def test_what_is_refused(expression: str) -> None:
 def test_r70_no_expression_of_a_zone_holds_us_up() -> None:
     """R70: what is taken ends soon on the longest text, also where it cannot match."""
     text = "+" + "1" * 63
-    for expression in (
-        "!^.*.*.*.*x$!y!",
-        "!^1*1*1*1*x!y!",
-        "!(.*)(.*)(.*)(.*)x!y!",
-        "!.{0,32}.{0,32}.{0,32}.{0,32}x!y!",
-    ):
+    for expression in ("!^(.*.*.*.*)*x$!y!", "!((1+)+)+x!y!", "!^((1|11)*)*x!y!", "!" + ".*" * 100 + "x!y!"):
         begin = time.perf_counter()
         with pytest.raises(SubstitutionError):
             substitute(expression, text)
-        assert time.perf_counter() - begin < 2.0, expression
+        assert time.perf_counter() - begin < 1.0, expression
     with pytest.raises(SubstitutionError, match="longer"):
         substitute("!^.*$!x!", "1" * 100)

@@ -1,27 +1,22 @@
 """The substitution expression of a NAPTR record (RFC 3402 §3.2): `!ERE!replacement!flags`.
 
-The expression comes from whoever owns the zone, so it must not be able to hold us up (R70): only a part of POSIX ERE is
-taken, which Python's engine evaluates in bounded time on the short texts it is used for. Anything else is refused. Left
-out: back-references inside the expression, repetition of groups that repeat or choose, named classes, and more than
-four repetitions. Where alternatives overlap the first one counts, not the longest.
+The expression comes from whoever owns the zone, so it must not be able to hold us up (R70): RE2 evaluates it as POSIX
+ERE, leftmost and longest, in linear time and bounded memory. Back-references inside the expression are refused.
 """
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
+from typing import Any
+
+import re2  # type: ignore[import-untyped]
 
 __all__ = ["SubstitutionError", "substitute"]
 
 _MOST = 255  # octets of an expression: one character-string of the DNS
 _MOST_TEXT = 64  # of what it is applied to
-_MOST_REPETITIONS = 4
-_MOST_COUNT = 32  # in {m,n}
 _RESULT = 2048  # octets
-_BRACKET = re.compile(r"\[\^?\]?[^\]\[\\]*\]")
-_COUNT = re.compile(r"\{(\d{1,3})(?:(,)(\d{0,3}))?\}", re.ASCII)
-_LITERAL = re.compile(r"[A-Za-z0-9 !\"#%&',/:;<=>@_`~-]")
-_ESCAPED = frozenset("\\.+*?()[]{}|^$/-")
+_MEMORY = 256 * 1024  # octets for one compiled expression
 
 
 class SubstitutionError(Exception):
@@ -37,10 +32,11 @@ def substitute(expression: str, text: str) -> str:
     pattern, replacement, flags = _parts(expression)
     if flags not in ("", "i"):
         raise SubstitutionError(f'flag "{flags[:8]}" is unknown')
-    found = _compiled(pattern, flags).search(text)
+    compiled = _compiled(pattern, flags)
+    found = compiled.search(text)
     if found is None:
         raise SubstitutionError("the expression does not match")
-    out = text[: found.start()] + _filled(replacement, found) + text[found.end() :]
+    out = text[: found.start()] + _filled(replacement, found, compiled.groups) + text[found.end() :]
     if len(out) > _RESULT:
         raise SubstitutionError(f"the result is longer than {_RESULT} octets")
     return out
@@ -70,15 +66,15 @@ def _parts(expression: str) -> tuple[str, str, str]:
     return parts[0], parts[1], parts[2]
 
 
-def _filled(replacement: str, found: re.Match[str]) -> str:
+def _filled(replacement: str, found: Any, groups: int) -> str:
     out, position = "", 0
     while position < len(replacement):
         octet = replacement[position]
         if octet == "\\" and position + 1 < len(replacement):
             following = replacement[position + 1]
             if following in "123456789":
-                number = ord(following) - ord("0")
-                if number > found.re.groups:
+                number = "0123456789".index(following)
+                if number > groups:
                     raise SubstitutionError(f"\\{following} has no group")
                 out += found.group(number) or ""
             else:
@@ -91,95 +87,13 @@ def _filled(replacement: str, found: re.Match[str]) -> str:
 
 
 @lru_cache(maxsize=500)
-def _compiled(pattern: str, flags: str) -> re.Pattern[str]:
+def _compiled(pattern: str, flags: str) -> Any:
+    options = re2.Options()
+    options.posix_syntax = options.longest_match = True
+    options.case_sensitive = not flags
+    options.log_errors = False
+    options.max_mem = _MEMORY
     try:
-        return re.compile(_translated(pattern), re.ASCII | (re.IGNORECASE if flags else 0))
-    except (re.error, OverflowError, RecursionError):
-        raise SubstitutionError("the expression is malformed") from None
-
-
-def _translated(pattern: str) -> str:
-    """The same expression for Python's engine. Raises `SubstitutionError`."""
-    out: list[str] = []
-    groups: list[bool] = []  # of each open group: whether it repeats or chooses inside
-    repetitions = 0
-    simple: bool | None = None  # whether what stands before may be repeated; `None`: nothing is there
-    position = 0
-    while position < len(pattern):
-        octet = pattern[position]
-        position += 1
-        if octet in "*+?{":
-            count = octet
-            if octet == "{":
-                found = _COUNT.match(pattern, position - 1)
-                if found is None or any(_number(each) > _MOST_COUNT for each in found.group(1, 3) if each):
-                    raise SubstitutionError("a count is malformed or too large")
-                count, position = found.group(), found.end()
-            repetitions += 1
-            if not simple:
-                raise SubstitutionError("a repetition of nothing, of a repetition, or of a choice is not taken")
-            if repetitions > _MOST_REPETITIONS:
-                raise SubstitutionError(f"more than {_MOST_REPETITIONS} repetitions are not taken")
-            out.append(count)
-            simple = None
-            groups[:] = [True] * len(groups)
-        elif octet == "(":
-            groups.append(False)
-            out.append("(")
-            simple = None
-            if len(groups) > _MOST_REPETITIONS * 2 or pattern[position : position + 1] == "?":
-                raise SubstitutionError("a group is malformed")
-        elif octet == ")":
-            if not groups:
-                raise SubstitutionError("a group is not opened")
-            inside = groups.pop()
-            out.append(")")
-            simple = not inside
-        elif octet == "|":
-            groups[:] = [True] * len(groups)
-            out.append("|")
-            simple = None
-        elif octet in "^$":
-            out.append("^" if octet == "^" else r"\Z")
-            simple = None
-        else:
-            text, position = _atom(pattern, octet, position)
-            out.append(text)
-            simple = True
-    if groups:
-        raise SubstitutionError("a group is not closed")
-    return "".join(out)
-
-
-def _atom(pattern: str, octet: str, position: int) -> tuple[str, int]:
-    """One character, class or escape, and where it ends."""
-    if octet == ".":
-        return ".", position
-    if octet == "[":
-        found = _BRACKET.match(pattern, position - 1)
-        if found is None or "[" in found.group()[1:] or "--" in found.group():
-            raise SubstitutionError("a bracket expression is malformed")
-        inside = found.group()[1:-1]
-        negated = inside.startswith("^")
-        inside = inside[1:] if negated else inside
-        if not inside:
-            raise SubstitutionError("a bracket expression is empty")
-        safe = (
-            inside.replace("]", r"\]").replace("^", r"\^").replace("&", r"\&").replace("~", r"\~").replace("|", r"\|")
-        )
-        return f"[{'^' if negated else ''}{safe}]", found.end()
-    if octet == "\\":
-        following = pattern[position : position + 1]
-        if following not in _ESCAPED or not following:
-            raise SubstitutionError("an escape is not taken")
-        return re.escape(following), position + 1
-    if not _LITERAL.match(octet):
-        raise SubstitutionError("an octet of the expression is not taken")
-    return re.escape(octet), position
-
-
-def _number(text: str) -> int:
-    value = 0
-    for digit in text:
-        value = value * 10 + ord(digit) - ord("0")
-    return value
+        return re2.compile(pattern, options)
+    except re2.error:
+        raise SubstitutionError("the expression is malformed, has back-references, or is too large") from None
