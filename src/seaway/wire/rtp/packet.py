@@ -7,7 +7,7 @@ from struct import Struct
 
 from seaway.wire.errors import WireError
 
-__all__ = ["RtpError", "RtpHeader", "decode_header", "is_rtp"]
+__all__ = ["RtpError", "RtpHeader", "decode_header", "header_length", "is_rtp"]
 
 _FIXED = Struct("!BBHII")
 _SECTION = "RFC 3550 §5.1"
@@ -51,6 +51,15 @@ def is_rtp(data: bytes) -> bool:
             end += 4 + 4 * (data[end + 2] << 8 | data[end + 3])
         return end <= size
     return True
+
+
+def header_length(data: bytes) -> int:
+    """Octets of header, CSRC list and extension of a packet that `is_rtp`: where the payload begins."""
+    first = data[0]
+    end = 12 + 4 * (first & 0x0F)
+    if first & 0x10:
+        end += 4 + 4 * (data[end + 2] << 8 | data[end + 3])
+    return end
 
 
 def decode_header(data: bytes, *, encrypted: bool = False) -> RtpHeader:
