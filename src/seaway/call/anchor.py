@@ -11,7 +11,7 @@ from typing import Any
 
 from seaway.call.config import ControlConfig
 from seaway.call.events import LogEvent, MediaCommand
-from seaway.call.held import Held, Proceed, Refuse
+from seaway.call.held import Held, Proceed, Refuse, has_sdp
 from seaway.call.legs import Legs
 from seaway.call.record import Call
 from seaway.call.sdp_anchor import read_remote, write_local
@@ -193,7 +193,8 @@ class Anchor:
             proceed()
             return
         side = call.side_of(tag_of(context.request.require(b"from")) or b"")
-        self._carry(call, context.request, side, context.flow, proceed, refuse, now)
+        answer = context.request.method == b"PRACK" and call.security.unanswered not in (None, side)
+        self._carry(call, context.request, side, context.flow, proceed, refuse, now, answer=answer)
 
     def carry_ack(self, request: Request, flow: Flow, proceed: Proceed, now: float) -> None:
         """The same for an ACK, which nobody answers."""
@@ -202,7 +203,7 @@ class Anchor:
             proceed()
             return
         side = call.side_of(tag_of(request.require(b"from")) or b"")
-        self._carry(call, request, side, flow, proceed, self._drop, now)
+        self._carry(call, request, side, flow, proceed, self._drop, now, answer=True)
 
     def carry_response(self, branch: Branch, response: Response, proceed: Proceed, refuse: Refuse, now: float) -> bool:
         """The same for a response. False: it is held, or was dropped; `refuse` is for what the caller waits for."""
@@ -228,7 +229,8 @@ class Anchor:
             if response.status >= 200:
                 refuse(status, why)
 
-        self._carry(call, response, side, flow, on_ready, on_refusal, now)
+        answer = has_sdp(branch.context.request)
+        self._carry(call, response, side, flow, on_ready, on_refusal, now, answer=answer)
         waiting[0] = True
         return bool(done)
 
@@ -268,9 +270,10 @@ class Anchor:
         proceed: Proceed,
         refuse: Refuse,
         now: float,
+        *,
+        answer: bool,
     ) -> None:
-        content = message.get(b"content-type")
-        if not message.body or content is None or content.partition(b";")[0].strip().lower() != b"application/sdp":
+        if not has_sdp(message):
             proceed()
             return
         try:
@@ -282,7 +285,7 @@ class Anchor:
         except SdpError as error:
             refuse(error.status, f"SDP: {error}")
             return
-        self._ports(Held(call, message, sdp, side, source, proceed, refuse, now))
+        self._ports(Held(call, message, sdp, side, source, proceed, refuse, now, answer))
 
     def _ports(self, held: Held) -> None:
         """Go on when there is a stream for each media description, else ask for more; one question at a time."""
@@ -317,12 +320,15 @@ class Anchor:
             return
         try:
             remote = read_remote(held.sdp)
+            security = call.security.described(call.session, held.sdp, side, answer=held.answer)
             count = len(held.sdp.media)
             towards = [self._legs.as_seen(each.b if side == "a" else each.a) for each in call.streams[:count]]
             body = write_local(held.sdp, towards)
         except WireError as error:
             held.refuse(488, f"SDP: {error}")
             return
+        for command in security:
+            self._command(command)
         for index, each in enumerate(remote):
             if each is not None:
                 allowed = {each.rtp[0], *((held.source,) if held.source else ())}

@@ -10,7 +10,7 @@ from seaway.media.protocol import LegName
 from seaway.wire.sdp.session import Session
 from seaway.wire.sip.message import Message
 
-__all__ = ["Held", "Proceed", "Refuse"]
+__all__ = ["Held", "Proceed", "Refuse", "has_sdp"]
 
 Proceed = Callable[[], None]
 Refuse = Callable[[int, str], None]  # status to answer, and why (for the log)
@@ -28,3 +28,12 @@ class Held:
     proceed: Proceed
     refuse: Refuse
     since: float  # monotonic seconds
+    answer: bool  # of an offer of the other side (RFC 3264)
+
+
+def has_sdp(message: Message) -> bool:
+    """Whether the body is a session description."""
+    content = message.get(b"content-type")
+    if not message.body or content is None:
+        return False
+    return content.partition(b";")[0].strip().lower() == b"application/sdp"

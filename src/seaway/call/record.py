@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
+from seaway.call.media_security import MediaSecurity
 from seaway.media.protocol import LegName, LegRequest, StreamAddress, StreamStats
 
 __all__ = ["Call"]
@@ -19,7 +20,7 @@ class Call:
 
     __slots__ = (
         "alias", "answered", "call_id", "callee_tag", "caller", "caller_tag", "closed", "egress", "ended", "ingress",
-        "legs", "reason", "session", "sources", "started", "state", "stats", "streams", "waiting",
+        "legs", "reason", "security", "session", "sources", "started", "state", "stats", "streams", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -36,6 +37,7 @@ class Call:
         self.egress = egress
         self.legs = legs
         self.streams: list[StreamAddress] = []
+        self.security = MediaSecurity()
         self.sources: list[str | None] = [None, None]
         self.started = now
         self.answered: float | None = None
@@ -76,6 +78,7 @@ class Call:
             )  # fmt: skip
         except (ValueError, KeyError, TypeError, IndexError):
             return None
+        call.security = MediaSecurity(told_before=True)
         call.state = "answered"
         call.answered = now
         return call

@@ -9,6 +9,7 @@ from typing import Protocol
 from seaway.media.latch import Latch
 from seaway.media.legs import ComponentState, DemuxPair, LegState, PortKey, SessionState, StreamState
 from seaway.media.pool import PortPool
+from seaway.media.protection import Shield
 from seaway.media.protocol import Address, LegAddress, LegName, LegRequest, StreamRequest
 from seaway.media.stats import DirectionCounter
 
@@ -29,6 +30,7 @@ class LegMemory:
     rtp: Address
     user: str
     password: str
+    shield: Shield | None = None
 
 
 class PortRefused(Exception):
@@ -88,6 +90,14 @@ class Allocator:
 
     def _leg_again(self, session: SessionState, index: int, name: LegName, memory: LegMemory, now: float) -> LegState:
         """A leg of an earlier process, at the same ports. Raises `PortRefused`, `NoDemux`, `ValueError`."""
+        leg = self._unshielded_again(session, index, name, memory, now)
+        for component in leg.components:
+            component.shield = memory.shield
+        return leg
+
+    def _unshielded_again(
+        self, session: SessionState, index: int, name: LegName, memory: LegMemory, now: float
+    ) -> LegState:
         request = memory.request
         if request.kind == "demux":
             pair = next((pair for pair in self._demux if pair.addresses[0] == memory.rtp), None)

@@ -10,17 +10,18 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Callable, Sequence
-from ipaddress import ip_address
 from typing import NamedTuple
 
-from seaway.core.traversal.probe import Bound, Lost, ProbeSender, SendProbe
+from seaway.core.traversal.probe import Bound, Lost, SendProbe
 from seaway.media.allocate import Allocator, NoDemux, PortRefused, Ports
 from seaway.media.demux import answer_probe, unbind
+from seaway.media.far_side import FarSides
 from seaway.media.fast import FastFlows
 from seaway.media.latch import Verdict
 from seaway.media.legs import ComponentState, DemuxPair, LegState, PortKey, SessionState
 from seaway.media.memory import ComponentMemory, describe, session_memory
 from seaway.media.pool import PortPool
+from seaway.media.protection import Shield, crosses
 from seaway.media.protocol import (
     Address,
     AddStreams,
@@ -28,7 +29,6 @@ from seaway.media.protocol import (
     Command,
     Describe,
     Described,
-    Failed,
     Idle,
     Latched,
     List,
@@ -39,7 +39,7 @@ from seaway.media.protocol import (
     SetRemote,
     Stats,
 )
-from seaway.media.sessions import MAX_SESSIONS, MAX_STREAMS, SessionTable, no_session
+from seaway.media.sessions import MAX_SESSIONS, MAX_STREAMS, SessionTable
 from seaway.wire.rtp.classify import PacketClass, classify, ssrc_of
 from seaway.wire.rtp.packet import is_rtp
 from seaway.wire.rtp.rtcp import is_rtcp
@@ -49,10 +49,6 @@ __all__ = ["IDLE_AFTER", "Engine", "Output", "SendPacket"]
 
 IDLE_AFTER = 30.0
 """Seconds without any accepted packet after which `Idle` is told, and again each time as long."""
-
-_MAX_ALLOWED = 16  # addresses in one SetRemote
-_MAX_CLOCKS = 16  # payload types in one SetRemote
-_MAX_SSRCS = 64
 
 
 class SendPacket(NamedTuple):
@@ -88,6 +84,7 @@ class Engine:
         allocator = Allocator(ports, pool, demux, random_octets)
         self._fast = fast or FastFlows()
         self._table = SessionTable(allocator, self._owners, self._fast, max_sessions, max_streams)
+        self._far_sides = FarSides(self._table.sessions, self._fast, random_octets, self._drain_probe)
         self._outputs: deque[Output] = deque()
         self._timers: list[tuple[float, int, ComponentState | SessionState]] = []
         self._timer_count = 0
@@ -114,7 +111,8 @@ class Engine:
         else:
             component = owner
         counter = component.counter
-        if not _well_formed(kind, data, component) or not self._from_its_source(component, data, source, now):
+        clear = self._accepted(component, kind, data, source, now) if _well_formed(kind, data, component) else None
+        if clear is None:
             counter.refused += 1
             return
         component.session.last_packet = now
@@ -126,22 +124,62 @@ class Engine:
         elif kind is PacketClass.RTCP:
             counter.rtcp_packets += 1
         peer = component.peer
-        if peer is not None and peer.remote is not None:
-            self._outputs.append(SendPacket(peer.local, peer.remote, data))
+        if peer is None or peer.remote is None or not crosses(component.shield, peer.shield):
+            return
+        if peer.shield is not None and peer.shield.opens:
+            turns = peer.shield.turns
+            sealed = peer.shield.send(clear, rtcp=kind is PacketClass.RTCP)
+            if peer.shield.turns != turns:
+                self._changed.add(peer.session.name)
+            if sealed is None:
+                return
+            clear = sealed
+        self._outputs.append(SendPacket(peer.local, peer.remote, clear))
 
-    def _from_its_source(self, component: ComponentState, data: bytes, source: Address, now: float) -> bool:
-        latch = component.latch
+    def _accepted(
+        self, component: ComponentState, kind: PacketClass, data: bytes, source: Address, now: float
+    ) -> bytes | None:
+        """The packet as it is to go on, or `None`: it does not count. Nothing is learned from a packet whose source or
+        whose authentication is wrong (R12, R13)."""
+        latch, shield = component.latch, component.shield
+        verdict = Verdict.ACCEPTED
         if latch is not None:
             if component.flow is not None and source != latch.source:
                 latch.heard(self._fast.heard(component) or 0.0)
-            verdict = latch.packet(source, now, ssrc_of(data))
+            verdict = latch.judge(source, now, ssrc_of(data))
+        elif component.probe is not None:
+            if source != component.probe.remote:
+                return None
+        elif component.kind != "demux":  # that was found by its source; a probe leg without a remote yet hears nobody
+            return None
+        if verdict is Verdict.REFUSED:
+            return None
+        if shield is not None and shield.mode != "pass":
+            opened = self._shielded(component, shield, kind, data, verdict)
+            if opened is None:
+                return None
+            data = opened
+        if latch is not None:
+            latch.accept(source, now)
             if verdict is Verdict.LATCHED:
                 component.remote = source
                 self._latched(component, source)
-            return verdict is not Verdict.REFUSED
-        if component.probe is not None:
-            return source == component.probe.remote
-        return component.kind == "demux"  # found by its source; a probe leg without a remote yet hears nobody
+        return data
+
+    def _shielded(
+        self, component: ComponentState, shield: Shield, kind: PacketClass, data: bytes, verdict: Verdict
+    ) -> bytes | None:
+        if kind is PacketClass.STUN:  # ends here; a stranger to the keys must not open the way with it
+            return data if verdict is Verdict.ACCEPTED or not shield.keyed else None
+        if kind is PacketClass.DTLS:
+            return None
+        turns = shield.turns
+        opened = shield.receive(data, self._fast.passed(component), rtcp=kind is PacketClass.RTCP)
+        if opened is None:
+            component.counter.unauthenticated += 1
+        elif shield.turns != turns:
+            self._changed.add(component.session.name)
+        return opened
 
     def _stun(self, owner: ComponentState | DemuxPair, data: bytes, port: PortKey, source: Address, now: float) -> None:
         """STUN ends here. On a plain leg it may open the way (keep-alives, RFC 6263), but is never answered."""
@@ -162,7 +200,7 @@ class Engine:
                 self._drain_probe(owner)
             else:
                 owner.counter.refused += 1
-        elif not is_stun(data) or not self._from_its_source(owner, data, source, now):
+        elif not is_stun(data) or self._accepted(owner, PacketClass.STUN, data, source, now) is None:
             owner.counter.refused += 1
 
     # Time
@@ -244,8 +282,8 @@ class Engine:
     # Commands
 
     def command(self, command: Command, now: float) -> Reply | None:
-        """Carry out one command; `None` for a `SetRemote` that worked."""
-        if isinstance(command, Open | AddStreams | SetRemote | Close):
+        """Carry out one command; `None` for a `SetRemote` or a `Security` that worked."""
+        if isinstance(command, Open | AddStreams | SetRemote | Security | Close):
             self._changed.add(command.session)
         match command:
             case Open():
@@ -256,9 +294,9 @@ class Engine:
             case AddStreams():
                 return self._table.add_streams(command, now)
             case SetRemote():
-                return self._set_remote(command, now)
+                return self._far_sides.set_remote(command, now)
             case Security():
-                return Failed(0, command.session, "no-security", "this relay passes SRTP and does not end it")
+                return self._far_sides.secure(command)
             case Close():
                 return self._table.close(command, now)
             case Stats():
@@ -271,53 +309,6 @@ class Engine:
                     self._fast.refused, self._fast.last_refusal, tuple(self._fast.rows().items()), self.unknown_source,
                     0, 0,
                 )  # fmt: skip
-
-    def _set_remote(self, command: SetRemote, now: float) -> Failed | None:
-        session = self._table.sessions.get(command.session)
-        if session is None:
-            return no_session(0, command.session)
-        if not 0 <= command.stream < len(session.streams):
-            return Failed(0, session.name, "no-stream", f"session {session.name} has no stream {command.stream}")
-        stream = session.streams[command.stream]
-        leg = stream.leg(command.leg)
-        for each in (stream.a, stream.b):  # an answer uses the offer's payload types
-            each.rtp.counter.clocks.update(command.clocks[:_MAX_CLOCKS])
-        try:
-            if leg.rtp.kind == "plain":
-                self._signal(leg, command, now)
-            elif leg.rtp.kind == "probe":
-                self._start_probes(leg, command, now)
-        except ValueError as error:
-            return Failed(0, session.name, "bad-address", f"stream {command.stream} leg {command.leg}: {error}")
-        return None  # what is said of a demux leg's far side does not matter: only its probes do
-
-    def _signal(self, leg: LegState, command: SetRemote, now: float) -> None:
-        if len(command.allowed) > _MAX_ALLOWED:
-            raise ValueError(f"more than {_MAX_ALLOWED} allowed addresses")
-        allowed = frozenset(filter(None, map(_literal, command.allowed)))
-        for component, hint in zip(leg.components, (command.rtp, command.rtcp), strict=True):
-            assert component.latch is not None
-            component.latch.signal(hint, allowed, now, frozenset(command.ssrcs[:_MAX_SSRCS]))
-            component.remote = component.latch.source
-            self._fast.moved(component)
-
-    def _start_probes(self, leg: LegState, command: SetRemote, now: float) -> None:
-        if not command.ufrag or not command.password or len(command.ufrag) > 256 or len(command.password) > 256:
-            raise ValueError("a probe leg needs ufrag and password, 1 to 256 characters each")
-        remotes = [_destination(address) for address in (command.rtp, command.rtcp)]
-        credential = (command.ufrag.encode(), command.password.encode())
-        for component, remote in zip(leg.components, remotes, strict=True):
-            before = component.probe
-            if before is not None and before.remote == remote and (leg.user, leg.key) == credential:
-                continue
-            component.remote = None
-            self._fast.moved(component)
-            sequence = before.sequence if before is not None else 0
-            component.probe = ProbeSender(
-                remote, command.ufrag, command.password, now, self._random_octets, sequence=sequence
-            )
-            self._drain_probe(component)
-        leg.user, leg.key = credential
 
     # A later process
 
@@ -375,18 +366,3 @@ def _well_formed(kind: PacketClass, data: bytes, component: ComponentState) -> b
     if kind is PacketClass.RTCP:
         return is_rtcp(data)
     return kind is PacketClass.DTLS and len(data) >= 13  # a record header, RFC 6347 §4.1
-
-
-def _literal(host: str) -> str | None:
-    """The normal form of an IP literal. SDP may have a DNS name in `c=`; no packet comes from one, it is left out."""
-    try:
-        return str(ip_address(host))
-    except ValueError:
-        return None
-
-
-def _destination(address: Address) -> Address:
-    host, port = ip_address(address[0]), address[1]
-    if host.is_multicast or host.is_unspecified or not 0 < port < 65536:
-        raise ValueError(f"{address[0]} port {port} is no address to send probes to")
-    return str(host), port

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 
 from seaway.media.flows import Flow, FlowCounters, FlowError, FlowKey, FlowTable
 from seaway.media.legs import ComponentState, SessionState, StreamState
+from seaway.media.protection import Shield, crosses
 from seaway.media.protocol import Address, DirectionStats, StreamStats
 from seaway.media.stats import with_flow
 from seaway.wire.endpoint import shown
@@ -71,6 +72,8 @@ class FastFlows:
         peer, remote = component.peer, component.remote
         if peer is None or remote is None or peer.remote is None or component.session.closed:
             return None
+        if not crosses(component.shield, peer.shield) or _ciphers(component.shield) or _ciphers(peer.shield):
+            return None
         comes, goes = self._admits(component.address, remote, True), self._admits(peer.address, peer.remote, False)
         if comes is None or goes is None:
             self._refuse(f"no row admits {shown(remote)} to {shown(peer.remote)} on the fast path")
@@ -112,6 +115,11 @@ class FastFlows:
         counters = self._table.read(component.flow.key) if self._table is not None and component.flow else None
         return None if counters is None else counters.last_seen
 
+    def passed(self, component: ComponentState) -> int:
+        """RTP packets that its far side sent on the fast path, lost ones included."""
+        live = self._table.read(component.flow.key) if self._table is not None and component.flow else None
+        return sum(each.packets + each.lost for each in (self._ended.get(component), live) if each is not None)
+
     def heard_session(self, session: SessionState) -> float:
         """The latest of all its components, or minus infinity."""
         times = [self.heard(component) for component in _components(session.streams) if component.flow is not None]
@@ -147,6 +155,10 @@ class FastFlows:
         for key in orphans:
             self._table.remove(key)
         return len(orphans)
+
+
+def _ciphers(shield: Shield | None) -> bool:
+    return shield is not None and shield.opens and shield.keyed
 
 
 def _components(streams: Iterable[StreamState]) -> Iterable[ComponentState]:

@@ -68,10 +68,9 @@ class Latch:
         """A fast path passed a packet of the learned source at this time."""
         self._last = max(self._last, when)
 
-    def packet(self, source: Address, now: float, ssrc: int | None = None) -> Verdict:
-        """Judge a packet that is already known to be well-formed; `ssrc` is `None` for STUN and DTLS."""
+    def judge(self, source: Address, now: float, ssrc: int | None = None) -> Verdict:
+        """What a packet that is known to be well-formed would be, nothing learned; `ssrc` is `None` for STUN, DTLS."""
         if source == self.source:
-            self._last = now
             return Verdict.ACCEPTED
         if source[0] not in self._allowed:
             return Verdict.REFUSED
@@ -79,5 +78,17 @@ class Latch:
             return Verdict.REFUSED
         if self.source is not None and now >= self._open_until and now - self._last <= RELATCH_SILENCE:
             return Verdict.REFUSED
-        self.source, self._last, self._open_until = source, now, 0.0
         return Verdict.LATCHED
+
+    def accept(self, source: Address, now: float) -> None:
+        """Learn from a packet that was not refused."""
+        self._last = now
+        if source != self.source:
+            self.source, self._open_until = source, 0.0
+
+    def packet(self, source: Address, now: float, ssrc: int | None = None) -> Verdict:
+        """Judge a packet and learn from it."""
+        verdict = self.judge(source, now, ssrc)
+        if verdict is not Verdict.REFUSED:
+            self.accept(source, now)
+        return verdict

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from seaway.core.traversal.probe import ProbeSender
 from seaway.media.flows import Flow
 from seaway.media.latch import Latch
+from seaway.media.protection import Shield
 from seaway.media.protocol import (
     Address,
     Component,
@@ -49,6 +50,9 @@ class ComponentState:
     sequence: int = 0  # demux legs: highest probe sequence
     consent_ends: float = 0.0  # demux legs
     due: float | None = None  # deadline of this component's timer that is in the queue
+    shield: Shield | None = None
+    """How media of this leg is protected, shared by its components; `None`: it passes, nothing is known."""
+
     flow: Flow | None = None
     """What a fast path was told to do with packets from the far side; `None`: they all come here."""
 

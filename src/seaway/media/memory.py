@@ -1,8 +1,8 @@
 """What a relay process remembers for its successor: each session as one JSON value, and the session made anew from it.
 
 Kernel flows and the worker process go on when the relay process dies; its successor opens the same ports, learns
-nothing anew, and takes the flows over. Credentials are in it, so it belongs into memory, never on a disk
-(`runtime/journal.py`).
+nothing anew, and takes the flows over. Credentials and SRTP master keys are in it, so it belongs into memory that is
+as private as the process, never on a disk (`runtime/journal.py`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 from seaway.core.traversal.probe import CONSENT_LIFETIME, ProbeSender
 from seaway.media.allocate import LegMemory
 from seaway.media.legs import ComponentState, LegState, SessionState
+from seaway.media.protection import Shield
 from seaway.media.protocol import Address, LegRequest
 from seaway.media.sessions import SessionMemory
 
@@ -79,7 +80,8 @@ def session_memory(data: Any) -> tuple[SessionMemory, list[ComponentMemory]]:
             rtp = _address(leg["rtp"])
             if rtp is None or request.kind not in ("plain", "demux", "probe"):
                 raise ValueError("leg")
-            legs.append(LegMemory(request, rtp, str(leg["user"]), str(leg["password"])))
+            shield = None if leg["security"] is None else Shield.again(leg["security"])
+            legs.append(LegMemory(request, rtp, str(leg["user"]), str(leg["password"]), shield))
             components += [ComponentMemory(each) for each in leg["components"]]
         streams.append((legs[0], legs[1]))
     return SessionMemory(str(data["session"]), str(data["label"]), tuple(streams)), components
@@ -93,6 +95,7 @@ def _leg(leg: LegState) -> dict[str, object]:
         "rtp": list(leg.address.rtp),
         "user": leg.user.decode("latin-1"),
         "password": leg.key.decode("latin-1"),
+        "security": None if leg.rtp.shield is None else leg.rtp.shield.memory(),
         "components": [_component(each) for each in leg.components],
     }
 

@@ -11,13 +11,12 @@ from seaway.core.srtp.index import Seen, estimate
 from seaway.core.srtp.keys import MasterKey
 from seaway.core.srtp.transform import transform_of
 
-__all__ = ["MAX_SOURCES", "Receiver", "SourceIndex"]
+__all__ = ["FIRST_COUNTERS", "MAX_SOURCES", "Receiver", "SourceIndex"]
 
 MAX_SOURCES = 16
 """SSRCs of one direction whose indexes are known; the one that was heard first makes room."""
 
-_FIRST_COUNTERS = 4
-"""Rollover counters to try for the first packet of a source: it may have been sending before we listened."""
+FIRST_COUNTERS = 4
 
 _FURTHEST = 64
 """Rollover counters to try at most when packets went another way meanwhile."""
@@ -27,10 +26,14 @@ SourceIndex = tuple[int, int, int]
 
 
 class Receiver:
-    """`known`: sources as an earlier receiver of the same key had them."""
+    """`known`: sources as an earlier receiver of the same key had them. `counters`: how many rollover counters, from 0
+    on, a source may begin with: it may have been sending before we listened, or go on counting under a new key."""
 
-    def __init__(self, master: MasterKey, known: Iterable[SourceIndex] = ()) -> None:
+    def __init__(self, master: MasterKey, known: Iterable[SourceIndex] = (), counters: int = FIRST_COUNTERS) -> None:
         self.master = master
+        self.turns = 0
+        """Rises with each new source and each rollover: `known()` is worth noting again."""
+        self._counters = min(counters, _FURTHEST)
         self._transform = transform_of(master)
         self._rtp: dict[bytes, Seen] = {}
         self._rtcp: dict[bytes, Seen] = {}
@@ -77,7 +80,7 @@ class Receiver:
     def _rtp_packet(self, packet: bytes, passed: int, *, opened: bool) -> bytes | None:
         source = packet[8:12]
         seen = self._rtp.get(source)
-        for index in _candidates(seen, packet[2] << 8 | packet[3], passed):
+        for index in self._candidates(seen, packet[2] << 8 | packet[3], passed):
             if seen is not None and not seen.fresh(index):
                 continue
             if opened:
@@ -89,25 +92,26 @@ class Receiver:
             if seen is None:
                 seen = Seen()
                 _put(self._rtp, source, seen)
+            if index >> 16 != seen.highest >> 16:
+                self.turns += 1
             seen.add(index)
             return found
         return None
 
-
-def _candidates(seen: Seen | None, sequence: int, passed: int) -> Iterator[int]:
-    if seen is None:
-        counters = range(_FIRST_COUNTERS + min(passed >> 16, _FURTHEST))
-        yield from (counter << 16 | sequence for counter in counters)
-        return
-    best = estimate(seen.highest, sequence)
-    yield best
-    if passed:
-        far = estimate(seen.highest + passed, sequence)
-        for back in range(_FURTHEST):
-            index = far + ((1 - back) << 16)
-            if index <= best:
-                break
-            yield index
+    def _candidates(self, seen: Seen | None, sequence: int, passed: int) -> Iterator[int]:
+        if seen is None:
+            counters = range(self._counters + min(passed >> 16, _FURTHEST))
+            yield from (counter << 16 | sequence for counter in counters)
+            return
+        best = estimate(seen.highest, sequence)
+        yield best
+        if passed:
+            far = estimate(seen.highest + passed, sequence)
+            for back in range(_FURTHEST):
+                index = far + ((1 - back) << 16)
+                if index <= best:
+                    break
+                yield index
 
 
 def _put(table: dict[bytes, Seen], name: bytes, seen: Seen) -> None:

@@ -10,7 +10,10 @@ from seaway.core.srtp.keys import MasterKey
 from seaway.core.srtp.receiver import SourceIndex
 from seaway.core.srtp.transform import transform_of
 
-__all__ = ["MAX_SENT_SOURCES", "Sender"]
+__all__ = ["MAX_SENT_SOURCES", "RTCP_STEP", "Sender"]
+
+RTCP_STEP = 4096
+"""What a later process skips of the RTCP indexes that were noted: so many may have been used since."""
 
 MAX_SENT_SOURCES = 64
 """SSRCs sealed under one key. One more is not sent: to forget an old one would be to repeat its indexes."""
@@ -21,6 +24,8 @@ class Sender:
 
     def __init__(self, master: MasterKey, known: Iterable[SourceIndex] = ()) -> None:
         self.master = master
+        self.turns = 0
+        """Rises with each new source, each rollover, and each 4096 RTCP packets: `known()` is worth noting again."""
         self._transform = transform_of(master)
         self._sources: dict[bytes, _Source] = {}
         for ssrc, rtp, rtcp in known:
@@ -48,6 +53,8 @@ class Sender:
         index = sequence if source.rtp.highest < 0 else estimate(source.rtp.highest, sequence)
         if not source.rtp.fresh(index):
             return None
+        if index >> 16 != source.rtp.highest >> 16:
+            self.turns += 1
         source.rtp.add(index)
         return self._transform.seal_rtp(packet, index)
 
@@ -57,6 +64,8 @@ class Sender:
         if source is None or source.rtcp >= MAX_RTCP_INDEX:
             return None
         source.rtcp += 1
+        if source.rtcp % RTCP_STEP == 0:
+            self.turns += 1
         return self._transform.seal_rtcp(packet, source.rtcp)
 
     def _source(self, name: bytes) -> _Source | None:

@@ -1,0 +1,116 @@
+"""What signalling says of a leg's far side: where it may send from, and how its media is protected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from ipaddress import ip_address
+
+from seaway.core.traversal.probe import ProbeSender
+from seaway.media.fast import FastFlows
+from seaway.media.legs import ComponentState, LegState, SessionState
+from seaway.media.protection import Shield
+from seaway.media.protocol import Address, Failed, Security, SetRemote
+from seaway.media.sessions import no_session
+
+__all__ = ["FarSides"]
+
+_MAX_ALLOWED = 16  # addresses in one SetRemote
+_MAX_CLOCKS = 16  # payload types in one SetRemote
+_MAX_SSRCS = 64
+
+
+class FarSides:
+    """`probing` is called when a component has a new `ProbeSender`."""
+
+    def __init__(
+        self, sessions: Mapping[str, SessionState], fast: FastFlows, random_octets: Callable[[int], bytes],
+        probing: Callable[[ComponentState], None],
+    ) -> None:  # fmt: skip
+        self._sessions = sessions
+        self._fast = fast
+        self._random_octets = random_octets
+        self._probing = probing
+
+    def _leg(self, command: SetRemote | Security) -> LegState | Failed:
+        session = self._sessions.get(command.session)
+        if session is None:
+            return no_session(0, command.session)
+        if not 0 <= command.stream < len(session.streams):
+            return Failed(0, session.name, "no-stream", f"session {session.name} has no stream {command.stream}")
+        return session.streams[command.stream].leg(command.leg)
+
+    def secure(self, command: Security) -> Failed | None:
+        leg = self._leg(command)
+        if isinstance(leg, Failed):
+            return leg
+        where = f"stream {command.stream} leg {command.leg}"
+        if command.mode == "dtls":
+            return Failed(0, command.session, "no-security", f"{where}: this relay has no DTLS")
+        try:
+            shield = Shield(command.mode, command.receive, command.send, leg.rtp.shield)
+        except ValueError as error:
+            return Failed(0, command.session, "bad-key", f"{where}: {error}")
+        for component in leg.components:
+            component.shield = shield
+            self._fast.moved(component)
+        return None
+
+    def set_remote(self, command: SetRemote, now: float) -> Failed | None:
+        leg = self._leg(command)
+        if isinstance(leg, Failed):
+            return leg
+        for each in (leg.rtp, leg.rtp.peer):  # an answer uses the offer's payload types
+            if each is not None:
+                each.counter.clocks.update(command.clocks[:_MAX_CLOCKS])
+        try:
+            if leg.rtp.kind == "plain":
+                self._signal(leg, command, now)
+            elif leg.rtp.kind == "probe":
+                self._start_probes(leg, command, now)
+        except ValueError as error:
+            reason = f"stream {command.stream} leg {command.leg}: {error}"
+            return Failed(0, command.session, "bad-address", reason)
+        return None  # what is said of a demux leg's far side does not matter: only its probes do
+
+    def _signal(self, leg: LegState, command: SetRemote, now: float) -> None:
+        if len(command.allowed) > _MAX_ALLOWED:
+            raise ValueError(f"more than {_MAX_ALLOWED} allowed addresses")
+        allowed = frozenset(filter(None, map(_literal, command.allowed)))
+        for component, hint in zip(leg.components, (command.rtp, command.rtcp), strict=True):
+            assert component.latch is not None
+            component.latch.signal(hint, allowed, now, frozenset(command.ssrcs[:_MAX_SSRCS]))
+            component.remote = component.latch.source
+            self._fast.moved(component)
+
+    def _start_probes(self, leg: LegState, command: SetRemote, now: float) -> None:
+        if not command.ufrag or not command.password or len(command.ufrag) > 256 or len(command.password) > 256:
+            raise ValueError("a probe leg needs ufrag and password, 1 to 256 characters each")
+        remotes = [_destination(address) for address in (command.rtp, command.rtcp)]
+        credential = (command.ufrag.encode(), command.password.encode())
+        for component, remote in zip(leg.components, remotes, strict=True):
+            before = component.probe
+            if before is not None and before.remote == remote and (leg.user, leg.key) == credential:
+                continue
+            component.remote = None
+            self._fast.moved(component)
+            sequence = before.sequence if before is not None else 0
+            component.probe = ProbeSender(
+                remote, command.ufrag, command.password, now, self._random_octets, sequence=sequence
+            )
+            self._probing(component)
+        leg.user, leg.key = credential
+
+
+def _literal(host: str) -> str | None:
+    """The normal form of an IP literal. SDP may have a DNS name in `c=`; no packet comes from one, it is left out."""
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        return None
+
+
+def _destination(address: Address) -> Address:
+    host, port = ip_address(address[0]), address[1]
+    if host.is_multicast or host.is_unspecified or not 0 < port < 65536:
+        raise ValueError(f"{address[0]} port {port} is no address to send probes to")
+    return str(host), port
