@@ -82,7 +82,7 @@ _NETLINK_FILE = "runtime/fastpath/clsact.py"  # asks the kernel, sends nothing t
 # The bytes methods isdigit, isalpha... know ASCII only and are fine; these two exist for str alone, or split too much.
 _LOOSE_METHODS = frozenset({"isdecimal", "isnumeric", "splitlines"})
 _INT_EXCEPTIONS = {
-    ("call/paths.py", "follow"),  # our own route token, whose MAC was checked before it is read
+    ("call/paths.py", "_flow_of"),  # our own route token, whose MAC was checked before it is read
     ("wire/stun/header.py", "encode"),  # the value of an enum member
 }
 _LOOSE_PATTERN = re.compile(r"(?<!\\)(?:\\\\)*\\[dDsSwW]")

@@ -87,7 +87,7 @@ GOOD = [
     (house.sockets, "runtime/ipc.py", "socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET).bind(str(path))"),
     (house.sockets, "runtime/x.py", "loop.create_connection(P, sock=s, ssl=c)"),
     (house.loose_reading, "wire/digits.py", "x = int(data)"),
-    (house.loose_reading, "call/paths.py", "def follow():\n    x = int(data)"),
+    (house.loose_reading, "call/paths.py", "def _flow_of():\n    x = int(data)"),
     (house.loose_reading, "wire/x.py", "import re\nx = re.compile(rb'\\d+')"),
     (house.loose_reading, "runtime/x.py", "x = int(text)"),
     (house.header, "wire/__init__.py", ""),

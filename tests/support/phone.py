@@ -52,6 +52,8 @@ class Phone:
         self.tag = f"{user}-{address[0].replace(':', '.')}"  # of dialogs that others begin
         self.script: list[tuple[float, int, bytes]] = [(0.1, 180, b""), (0.5, 200, b"")]
         self.ack_body = b""
+        self.contact_params = ""  # of the Contact in REGISTER
+        self.register_headers: tuple[str, ...] = ()
         self.outputs: deque[Any] = deque()
         self.layer = TransactionLayer(self, self.outputs, Counter())
         self.host = net.add(Host(user, self, {(proxy.transport, address): Listening()}, names))
@@ -122,7 +124,7 @@ class Phone:
     def register(self, expires: int = 600, run: bool = True) -> int | None:
         """Register (with digest when asked) and return the final status."""
         self._reg += 1
-        lines = [f"Contact: <{self.contact_uri}>", f"Expires: {expires}"]
+        lines = [f"Contact: <{self.contact_uri}>{self.contact_params}", f"Expires: {expires}", *self.register_headers]
         before = len(self.registered)
         self._ask(
             "REGISTER", f"sip:{self.domain}", f"<{self.uri}>;tag=r", f"<{self.uri}>", f"reg-{self.user}", self._reg,

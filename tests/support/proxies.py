@@ -47,6 +47,7 @@ class ProxyBench:
         self.held: list[Context] = []
         self.contexts: list[Context] = []
         self.finals: list[int] = []
+        self.dead: list[tuple[Target, int]] = []
         self.acks: list[tuple[Request, bytes | None]] = []
         self.now = 500.0
 
@@ -73,6 +74,9 @@ class ProxyBench:
 
     def own_response(self, client: ClientTransaction, response: Response, now: float) -> None: ...
     def own_failed(self, client: ClientTransaction, status: int, reason: str, now: float) -> None: ...
+
+    def flow_failed(self, target: Target, status: int, now: float) -> None:
+        self.dead.append((target, status))
 
     def finished(self, context: Context, status: int, now: float) -> None:
         self.finals.append(status)

@@ -24,7 +24,9 @@ from seaway.call.views import place_of, registration_row, report_unlocated
 from seaway.call.zones import ClientLink, ServerLink, Zones
 from seaway.core.dns.io import Answer
 from seaway.core.sip.client import ClientTransaction
-from seaway.core.sip.context import Branch, Context
+from seaway.core.sip.context import Branch, Context, Target
+from seaway.core.sip.date import Dates
+from seaway.core.sip.gruu import Gruus
 from seaway.core.sip.io import Flow, Send
 from seaway.core.sip.proxy import Proxy
 from seaway.core.sip.registrar import Registrar
@@ -50,19 +52,28 @@ class Control:
         self._flows: dict[int, Flow] = {}
         self._next_flow = 0
         self._sides = sides_of(config)
-        self._registrar = Registrar(config.registrar)
+        boot = random(4)
+        self._registrar = Registrar(config.registrar, Gruus(config.secret, boot))
+        self._dates = Dates()
         self._admission = Admission(config, self.counters)
         self._zones = Zones(config, self._sides, self._outputs, self.counters, random)
-        boot = random(4).hex().encode()
-        self._paths = Paths(config, self._zones, self._registrar, self._sides, self._flows, self._own_flow_id, boot)
+        hexboot = boot.hex().encode()
+        self._paths = Paths(config, self._zones, self._registrar, self._sides, self._flows, self._own_flow_id, hexboot)
         tokens = RouteTokens(config.secret)
-        self._proxy = Proxy(self, self._sides, tokens, self._outputs, self.counters, boot, random)
+        self._proxy = Proxy(self, self._sides, tokens, self._outputs, self.counters, hexboot, random)
         self._zones.attach(self._proxy)
         self._anchor = Anchor(config, self._outputs, random)
         self._noise = Noise(self.counters)
         self._refusals = Refusals(self._proxy, self._outputs, self._noise)
         self._registering = Registering(
-            config, self._sides, self._registrar, self._admission, self._proxy, self._refusals, self._outputs
+            config,
+            self._sides,
+            self._registrar,
+            self._admission,
+            self._proxy,
+            self._refusals,
+            self._outputs,
+            self._dates,
         )
         self._requests = Requests(
             config, self._sides, self._zones, self._paths, self._admission, self._anchor, self._registering,
@@ -80,6 +91,10 @@ class Control:
             if isinstance(link, ClientLink):
                 link.client.start(now)
         self._drain_zones(now)
+
+    def clock(self, wall: float, now: float) -> None:
+        """The wall clock shows `wall` (seconds of the Unix epoch); call it at the start and now and then."""
+        self._dates.set(wall, now)
 
     def next_output(self) -> ControlOutput | None:
         """The next thing to send, command or report; `None` when there is nothing."""
@@ -213,6 +228,10 @@ class Control:
             lambda status, why: self._proxy.fail(branch, status, now),
             now,
         )
+
+    def flow_failed(self, target: Target, status: int, now: float) -> None:
+        """The flow of a registered phone is dead."""
+        self._registering.flow_failed(target, status, now)
 
     def finished(self, context: Context, status: int, now: float) -> None:
         """A final response went upstream."""

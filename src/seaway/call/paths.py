@@ -11,6 +11,7 @@ from ipaddress import IPv6Address, ip_address
 from typing import TypeVar
 
 from seaway.call.config import ControlConfig, Listener
+from seaway.call.contacts import Contacts
 from seaway.call.zones import Zone, Zones
 from seaway.core.sip.context import Target
 from seaway.core.sip.io import Address, Flow, Hop, Place, TransportName
@@ -30,11 +31,15 @@ _CACHE = 10_000  # entries of each cache
 
 
 class Found:
-    """The outcome of a search: `targets`, the zone they are in, or the `status` to answer and `why` (for the log)."""
+    """The outcome of a search: `targets`, the zone they are in, or the `status` to answer and `why` (for the log).
 
-    __slots__ = ("status", "targets", "why", "zone")
+    `later` are further targets, for when those before have failed.
+    """
+
+    __slots__ = ("later", "status", "targets", "why", "zone")
 
     def __init__(self, zone: Zone | None, targets: list[Target], status: int = 404, why: str = "") -> None:
+        self.later: list[list[Target]] = []
         self.zone = zone
         self.targets = targets
         self.status = status
@@ -60,6 +65,7 @@ class Paths:
         self._users = frozenset(user.name.encode() for user in config.users)
         self._udp: tuple[Listener, ...] = tuple(each for each in config.listeners if each.transport == "udp")
         self._outward = "outer" if any(each.nic == "outer" for each in config.listeners) else "inner"
+        self.contacts = Contacts(registrar, zones, self.flow_payload, self._to_hop)
         self._udp_flows: dict[tuple[int, Address], Flow] = {}
         # Caches of pure functions, emptied when full: phones say the same again and again.
         self._aliases: dict[bytes, bytes | None] = {}
@@ -97,11 +103,10 @@ class Paths:
         status, why = 404, "no rule of the dial plan matches"
         for name in names:
             if name == REGISTRATIONS:
-                targets = [self.to_binding(each, now) for each in self._registrar.lookup(alias, now)]
-                usable = [each for each in targets if each is not None]
-                if usable:
-                    return Found(None, usable)
-                if targets or alias.rpartition(b"@")[0] in self._users:
+                bindings = self._registrar.lookup(alias, now)
+                if bindings and (found := self.reach(bindings, now)) is not None:
+                    return found
+                if bindings or alias.rpartition(b"@")[0] in self._users:
                     status, why = 480, "the user is known here but not registered"
                 elif status == 404:
                     why = "nobody is registered under this alias"
@@ -121,15 +126,32 @@ class Paths:
                 return Found(zone, [self._to_hop(uri, hop, payload)])
         return Found(None, [], status, why)
 
-    def to_binding(self, binding: Binding, now: float) -> Target | None:
-        """The target for a registered contact; `None` when its connection is gone."""
-        flow = binding.flow
-        if flow is None:
+    def reach(self, bindings: list[Binding], now: float) -> Found | None:
+        """Where registered phones are reached; `None` when none of them can be."""
+        reached = self.contacts.reach(bindings, now)
+        if not reached.groups:
             return None
-        if flow.transport == "udp":
-            plain = uri_host_port(binding.uri) == host_port(flow.remote)
-            return Target(binding.uri, flow, b"n" if plain else self._udp_payload(flow))
-        return Target(binding.uri, flow, self._stream % flow.id)
+        found = Found(reached.zone, reached.groups[0])
+        found.later = reached.groups[1:]
+        return found
+
+    def gruu(self, uri: bytes, now: float) -> Found | None:
+        """A new request for a GRUU of ours: all flows of that device (RFC 5627 §6.1). `None`: it is none."""
+        bindings = self.contacts.of_gruu(uri, now)
+        if bindings is None:
+            return None
+        if not bindings and b";gr=" not in uri:
+            return Found(None, [], 404, "the temporary GRUU is not valid any more")
+        return self.reach(bindings, now) or Found(None, [], 480, "the device of this GRUU cannot be reached")
+
+    def flow_payload(self, flow: Flow) -> bytes:
+        """What a token towards the phone on `flow` holds."""
+        return self._udp_payload(flow) if flow.transport == "udp" else self._stream % flow.id
+
+    def by_path(self, uri: bytes, payload: bytes) -> Target | None:
+        """Where a request with our Path token goes; `None` when that flow is gone (RFC 5626 §5.3.1)."""
+        flow = self._flow_of(payload)
+        return Target(uri, flow, payload) if flow is not None else None
 
     # -- requests inside a dialog
 
@@ -138,26 +160,39 @@ class Paths:
         kind, rest = token[:1], token[1:]
         if kind == b"z":
             name = rest.decode()
+            uri = self.contacts.settled(request.uri, now)
             link = self._zones.links.get(name)
             if link is not None:
-                return Target(request.uri, link.flow, token) if link.flow is not None else None
+                return Target(uri, link.flow, token) if link.flow is not None else None
             neighbour = self._zones.neighbour(name)
-            return self._to_hop(request.uri, neighbour[1], token) if neighbour is not None else None
+            return self._to_hop(uri, neighbour[1], token) if neighbour is not None else None
         if kind == b"f":
-            number = token.rpartition(b"-")[2]
-            flow = self._flows.get(int(number, 16))  # ours: the token's MAC was checked
-            if flow is not None and token == self._stream % flow.id:
-                return Target(request.uri, flow, token)
+            flow = self._flow_of(token)
+            if flow is not None:
+                return Target(self.contacts.settled(request.uri, now), flow, token)
             binding = self._registrar.by_contact(request.uri, now)  # the phone has come back on another connection
-            return self.to_binding(binding, now) if binding is not None else None
+            if binding is None:
+                binding = next(iter(self.contacts.of_gruu(request.uri, now) or ()), None)
+            return self.contacts.target(binding) if binding is not None else None
         if kind == b"u":
-            index, port, host = rest.split(b"-")
-            if int(index) >= len(self._udp):
-                return None  # there were more listeners when the token was made
-            listener = self._udp[int(index)]
-            remote = (bytes.fromhex(host.decode()).decode(), int(port))
-            return Target(request.uri, self._udp_flow(listener, remote), token)
+            flow = self._flow_of(token)
+            return Target(self.contacts.settled(request.uri, now), flow, token) if flow is not None else None
+        if b";gr" in request.uri:
+            bindings = self.contacts.of_gruu(request.uri, now)
+            target = self.contacts.target(bindings[0]) if bindings and not bindings[0].path else None
+            if target is not None:
+                return target
         return self.by_uri(request)
+
+    def _flow_of(self, token: bytes) -> Flow | None:
+        """The flow that a token payload of ours names: an open stream of this process, or a UDP source."""
+        if token[:1] == b"f":
+            flow = self._flows.get(int(token.rpartition(b"-")[2], 16))  # ours: the token's MAC was checked
+            return flow if flow is not None and token == self._stream % flow.id else None
+        index, port, host = token[1:].split(b"-")
+        if int(index) >= len(self._udp):
+            return None  # there were more listeners when the token was made
+        return self._udp_flow(self._udp[int(index)], (bytes.fromhex(host.decode()).decode(), int(port)))
 
     def by_uri(self, request: Request) -> Target | None:
         """RFC 3261 §16.6 steps 6 and 7: the next Route value, else the Request-URI, decides. Raises `SipError`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from seaway.call.admission import Admission, Refusal
 from seaway.call.anchor import Anchor
 from seaway.call.config import ControlConfig
-from seaway.call.paths import Paths
+from seaway.call.paths import Found, Paths
 from seaway.call.refusing import Refusals
 from seaway.call.registering import Registering
 from seaway.call.zones import ServerLink, Zone, Zones
@@ -18,6 +18,7 @@ from seaway.wire.sip.nameaddr import tag_of
 __all__ = ["Requests"]
 
 _ALLOW = b"INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER, PRACK, UPDATE, INFO, REFER, NOTIFY, SUBSCRIBE, MESSAGE"
+_ABILITIES = ((b"Allow", _ALLOW), (b"Accept", b"application/sdp"), (b"Supported", b"path, outbound, gruu"))
 
 
 class Requests:
@@ -61,10 +62,13 @@ class Requests:
             self._registering.register(context, zone, now)
             return
         if method == b"OPTIONS" and self._for_us(request.uri):
-            self._proxy.reject(context, 200, now, headers=((b"Allow", _ALLOW), (b"Accept", b"application/sdp")))
+            self._proxy.reject(context, 200, now, headers=_ABILITIES)
             return
         if tag_of(request.require(b"to")) is not None:
             self._refuse(context, Refusal(481, "a request inside a dialog without our Route"), now)
+            return
+        if context.path is not None and zone.trusted:
+            self._by_path(context, zone, context.path, now)
             return
         if not zone.trusted:
             who = self._admission.check(request, flow.remote[0], now)
@@ -85,7 +89,24 @@ class Requests:
         if alias is None:
             self._refuse(context, Refusal(404, "the Request-URI has no user"), now)
             return
-        found = self._paths.search(alias, request.uri, zone, now)
+        found = self._paths.gruu(request.uri, now) if b";gr" in request.uri else None
+        if found is None:
+            found = self._paths.search(alias, request.uri, zone, now)
+        self._send(context, zone, alias, found, now)
+
+    def _by_path(self, context: Context, zone: Zone, payload: bytes, now: float) -> None:
+        """A request of the registrar for a phone that registered through us (RFC 5626 §5.3)."""
+        context.admitted = True
+        target = self._paths.by_path(context.request.uri, payload)
+        if target is None:
+            self._refuse(context, Refusal(430, "the connection of the phone is gone"), now)
+            return
+        alias = self._paths.alias(context.request.uri) or b""
+        self._send(context, zone, alias, Found(None, [target]), now)
+
+    def _send(self, context: Context, zone: Zone, alias: bytes, found: Found, now: float) -> None:
+        """Send a request to what was found for it."""
+        request = context.request
         if not found.targets:
             self._refuse(context, Refusal(found.status, found.why), now)
             return
@@ -94,6 +115,7 @@ class Requests:
             self._proxy.trying(context, now)
             if self._anchor.wanted(zone, found.zone):
                 self._anchor.start(context, zone, found.zone, alias, now)
+        context.later = found.later
         self._carry(context, found.targets, now)
 
     def _in_dialog(self, context: Context, token: bytes, zone: Zone, now: float) -> None:

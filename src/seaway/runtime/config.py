@@ -16,11 +16,14 @@ from pydantic import BaseModel, BeforeValidator, Field, StrictInt, ValidationErr
 
 from seaway.catalog.deployment import Deployment, load_deployment
 from seaway.catalog.problems import DeploymentError, Refused, did_you_mean
+from seaway.core.sip.routing import is_loose
 from seaway.policy.patterns import Matcher, PatternError
 from seaway.runtime.search_config import SearchRuleTable, TransformTable, check_rules
 from seaway.runtime.settings import Domain, Host, Password, Port, Seconds, Settings
 from seaway.runtime.turn_settings import Turn
 from seaway.runtime.zone_config import DefaultZoneTable, DnsZoneTable, EnumZoneTable, LocalZoneTable, Name, ZoneTable
+from seaway.wire.sip.errors import SipError
+from seaway.wire.sip.uri import parse_request_uri
 
 __all__ = ["ConfigError", "EngineName", "Neighbour", "NodeConfig", "Traversal", "load_node_config", "parse_node_config"]
 
@@ -40,6 +43,18 @@ def _regular_expression(value: object) -> str:
     except PatternError as error:
         raise Refused(f"is {error}", r'write for instance ".*@example\.test"') from None
     return value
+
+
+def _loose_route(value: object) -> str:
+    try:
+        if not isinstance(value, str) or not is_loose(parse_request_uri(value.encode()).serialise()):
+            raise Refused("is no SIP URI with lr", "write for instance sip:core1.example.test;lr")
+    except SipError as error:
+        raise Refused(f"is no SIP URI ({error.what})", "write for instance sip:core1.example.test;lr") from None
+    return value
+
+
+ServiceRoute = Annotated[str, BeforeValidator(_loose_route)]
 
 
 class Log(Settings):
@@ -84,6 +99,9 @@ class Registrar(Settings):
     default: Annotated[StrictInt, Field(ge=1, le=86400 * 7)] = 600
     contacts_per_user: Annotated[StrictInt, Field(ge=1, le=100)] = 10
     bindings: Annotated[StrictInt, Field(ge=1, le=1_000_000)] = 20_000
+    flow_timer: Annotated[StrictInt, Field(ge=30, le=3600)] = 120
+    strict_path: bool = False
+    service_route: Annotated[tuple[ServiceRoute, ...], Field(max_length=8)] = ()
 
 
 class Limits(Settings):

@@ -43,6 +43,9 @@ def control_config(config: NodeConfig, deployment: Deployment, resolution: Resol
             config.registrar.default,
             config.registrar.contacts_per_user,
             config.registrar.bindings,
+            config.registrar.flow_timer,
+            config.registrar.strict_path,
+            tuple(b"<%b>" % each.encode() for each in config.registrar.service_route),
         ),
         traversal=traversal,
         neighbours=tuple(

@@ -48,6 +48,7 @@ __all__ = ["MediaCore", "Prepared", "prepare", "run_signal"]
 
 _LINKS = 2000  # connections at the traversal ports: one for each zone, and room for reconnects
 _LINKS_PER_SOURCE = 50
+_CLOCK = 60.0  # seconds between looks at the wall clock
 
 
 class MediaCore(Core, Protocol):
@@ -56,6 +57,7 @@ class MediaCore(Core, Protocol):
     def media_ready(self, now: float) -> None: ...
     def media_lost(self, now: float) -> None: ...
     def media_reply(self, message: Reply | Event, now: float) -> None: ...
+    def clock(self, wall: float, now: float) -> None: ...
     def snapshot(self, kind: str, now: float) -> list[dict[str, object]]: ...
 
 
@@ -177,6 +179,7 @@ class _Node:
             config.run_dir / SOCKET_NAME, self._from_relay, relay_lost=self._relay_lost, connected=self._relay_ready
         )
         self._relay_task: asyncio.Task[None] | None = None
+        self._clock: asyncio.TimerHandle | None = None
         self._status = StatusServer(
             config.run_dir, prepared, core, self._resolver, self._connections, self._counters, self._datagrams
         )
@@ -193,12 +196,21 @@ class _Node:
         self._resolver.watch([*self._config.dns.check, *hosts], self._config.dns.interval)
         # The relay starts beside us; a call that comes before it is there is refused by call control.
         self._relay_task = asyncio.get_running_loop().create_task(self._relay.connect(timeout=86400.0))
-        now = time.monotonic()
+        now = self._tell_time()
         self.driver.tell(self._core.start, now)
         self.driver.settle(now)
         self._log.info("signal.ready", listeners=len(self._listeners) + len(self._datagrams))
 
+    def _tell_time(self) -> float:
+        """Tell the core what the wall clock shows, now and every minute: it may be set. Returns monotonic seconds."""
+        now = time.monotonic()
+        self.driver.tell(self._core.clock, time.time(), now)
+        self._clock = asyncio.get_running_loop().call_later(_CLOCK, self._tell_time)
+        return now
+
     async def stop(self) -> None:
+        if self._clock is not None:
+            self._clock.cancel()
         for listener in self._listeners:
             listener.close()
         self._dialer.close()

@@ -44,7 +44,7 @@ def answered(result: RegistrarResult) -> dict[str, int]:
     for name, value in result.headers:
         assert name == b"Contact"
         uri, _, expires = value.decode().partition(">;expires=")
-        found[uri[1:]] = int(expires)
+        found[uri[1:]] = int(expires.partition(";")[0])
     return found
 
 

@@ -18,12 +18,17 @@ class Target:
     """One place to send a request to. `payload` is what the route token towards it holds (see `tokens.py`).
 
     `more` are hops that are tried in turn when `where` fails (RFC 3263 §4.3); a `Place` finds them by itself.
+    `routes` are whole Route lines for it (RFC 3327 §5.4). `others` lead to the same device and are tried one after the
+    other when this flow turns out to be dead (RFC 5626 §7). `mark` is the user's.
     """
 
     uri: bytes
     where: Flow | Hop | Place
     payload: bytes = b"n"
     more: tuple[Hop, ...] = ()
+    routes: tuple[bytes, ...] = ()
+    others: tuple[Target, ...] = ()
+    mark: Any = None
 
 
 class Branch:
@@ -46,8 +51,9 @@ class Context:
     """The response context of one request (RFC 3261 §16.2).
 
     `request` has our own Route values removed and Max-Forwards decremented. `token` is the payload of the route token
-    it came with: not `None` means that the request belongs to a dialog that passed here before. `admitted` is set by
-    the user once it knows who asks: what is rejected before leaves no state.
+    it came with: not `None` means that the request belongs to a dialog that passed here before. `path` is the payload
+    of a Path value of ours that it came with (RFC 3327). `admitted` is set by the user once it knows who asks: what is
+    rejected before leaves no state. `later` are targets for when those before have all failed (RFC 3261 §16.6, q).
     """
 
     __slots__ = (
@@ -58,6 +64,8 @@ class Context:
         "call_id",
         "cancelled",
         "flow",
+        "later",
+        "path",
         "payload",
         "request",
         "server",
@@ -76,7 +84,9 @@ class Context:
         self.payload = b"n"  # route token payload towards where the request came from; set by the user
         self.zone: Any = None  # the user's
         self.call: Any = None  # the user's
+        self.path: bytes | None = None
         self.branches: list[Branch] = []
+        self.later: list[list[Target]] = []
         self.cancelled = False
 
 
@@ -97,6 +107,9 @@ class ProxyUser(Protocol):
 
     def own_failed(self, client: ClientTransaction, status: int, reason: str, now: float) -> None:
         """A request of the user itself failed."""
+
+    def flow_failed(self, target: Target, status: int, now: float) -> None:
+        """The flow of `target` is dead: 430 of an edge proxy, 408 without any answer, or 503 of the transport."""
 
     def finished(self, context: Context, status: int, now: float) -> None:
         """The final response `status` of `context` went upstream."""

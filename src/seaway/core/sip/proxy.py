@@ -17,6 +17,8 @@ from seaway.core.sip.context import Branch, Context, ProxyUser, Target
 from seaway.core.sip.io import Flow, Hop, Place
 from seaway.core.sip.layer import TransactionLayer
 from seaway.core.sip.locator import Locator
+from seaway.core.sip.loops import loop_hash, loops
+from seaway.core.sip.ranking import rank
 from seaway.core.sip.routing import max_forwards, pop_own_routes, restore_strict
 from seaway.core.sip.server import ServerTransaction
 from seaway.core.sip.sides import Sides
@@ -33,7 +35,6 @@ __all__ = ["Proxy"]
 _DIALOG_METHODS = frozenset((b"INVITE", b"SUBSCRIBE", b"REFER", b"NOTIFY"))
 _AMPLIFICATION = 3  # octets sent for each octet received, to somebody unknown over UDP
 _PATIENCE = (12.0, 5.0)  # seconds for a first answer when there is another hop: by a stream, dialling included; UDP
-_PREFERRED_4XX = (401, 407, 415, 420, 484)  # RFC 3261 §16.7 step 6: they can be acted upon
 
 
 class Proxy:
@@ -67,14 +68,18 @@ class Proxy:
         server.context = context
         try:
             left = max_forwards(request)
-            context.token = self.take_route(request, context.call_id)
+            own = self._own_route(request)
+            if own:
+                context.token = self._tokens.check(own, context.call_id)
+                if context.token is None:
+                    context.path = self._tokens.check_path(own)
         except WireError as error:
             self.reject(context, error.status if isinstance(error, SipError) else 400, now)
             return
         if left < 0:
             self.reject(context, 483, now)
             return
-        if self._loops(request):
+        if loops(request, self._prefix):
             self.reject(context, 482, now)
             return
         if b"proxy-require" in request.names:
@@ -128,6 +133,8 @@ class Proxy:
             return
         if status == 503 and branch.more and self._try_next(branch, now):
             return
+        if status in (408, 430) and self._next_flow(branch, status, now):
+            return
         branch.final = response
         self._conclude(branch.context, now)
 
@@ -140,7 +147,9 @@ class Proxy:
         self.counters[f"sip.branch.failed.{status}"] += 1
         if isinstance(branch.target.where, Hop) and not branch.ringing:
             self.locator.penalise(branch.target.where, now)
-        if not (branch.more and self._try_next(branch, now)):
+        if branch.more and self._try_next(branch, now):
+            return
+        if branch.ringing or not self._next_flow(branch, status, now):
             self.fail(branch, status, now)
 
     def timer_c(self, client: ClientTransaction, now: float) -> None:
@@ -238,17 +247,38 @@ class Proxy:
 
     def take_route(self, request: Request, call_id: bytes) -> bytes | None:
         """Remove our own Route values; the payload of the token they carried, when it is one of ours."""
+        user = self._own_route(request)
+        return self._tokens.check(user, call_id) if user else None
+
+    def path_value(self, where: Flow | Hop, payload: bytes, outbound: bool) -> bytes:
+        """A Path value that leads requests from `where` to us, and on to what `payload` names."""
+        return self._sides.path(where, self._tokens.make_path(payload), outbound)
+
+    # -- inside
+
+    def _own_route(self, request: Request) -> bytes | None:
+        """Remove our own Route values (RFC 3261 §16.4); the user part of the last one."""
         own = self._sides.own
         user = pop_own_routes(request, own)
         if user is None:
             user = restore_strict(request, own)
             if user is not None:
                 user = pop_own_routes(request, own) or user
-        if not user:
-            return None
-        return self._tokens.check(user, call_id)
+        return user
 
-    # -- inside
+    def _next_flow(self, branch: Branch, status: int, now: float) -> bool:
+        """The flow of `branch` is dead: go on with another of the device (RFC 5626 §7). False: the status stands."""
+        target, context = branch.target, branch.context
+        if target.mark is not None:
+            self._user.flow_failed(target, status, now)
+        if not target.others or context.cancelled or branch.cancel:
+            if status == 430:  # is between proxies: the caller is told that nobody can be reached
+                self.fail(branch, 480, now)
+            return status == 430
+        context.branches.remove(branch)
+        self.counters["sip.flow.next"] += 1
+        self.forward(context, [replace(target.others[0], others=target.others[1:])], now)
+        return True
 
     def _send(self, branch: Branch, now: float) -> None:
         """Send the request of `branch` to its target, which is located first when only its name is known."""
@@ -289,7 +319,7 @@ class Proxy:
         """The request as it goes out (RFC 3261 §16.6 steps 2 to 8)."""
         request = context.request
         sides = self._sides
-        lines = [b"%b %b SIP/2.0" % (request.method, target.uri), sides.via(where) + key]
+        lines = [b"%b %b SIP/2.0" % (request.method, target.uri), sides.via(where) + key, *target.routes]
         if request.method in _DIALOG_METHODS and context.token is None:
             call_id = context.call_id
             inbound = sides.record_route(context.flow)
@@ -307,20 +337,7 @@ class Proxy:
 
     def _branch_id(self, request: Request) -> bytes:
         self._counter += 1
-        return b"%b%x.%x" % (self._prefix, self._counter, _loop_hash(request))
-
-    def _loops(self, request: Request) -> bool:
-        """RFC 3261 §16.3 step 4: our Via is there already, and nothing that decides the route has changed."""
-        if request.names.count(b"via") < 2:
-            return False
-        ending: bytes | None = None
-        for name, line in zip(request.names, request.lines, strict=True):
-            if name == b"via" and self._prefix in line:
-                if ending is None:
-                    ending = b".%x" % _loop_hash(request)
-                if ending in line:
-                    return True
-        return False
+        return b"%b%x.%x" % (self._prefix, self._counter, loop_hash(request))
 
     def _send_cancel(self, branch: Branch, now: float) -> None:
         client = branch.client
@@ -345,7 +362,10 @@ class Proxy:
                 return
         if len(finals) < len(context.branches):
             return
-        best = min(finals, key=_rank)
+        if context.later and not context.cancelled and all(each.final.status < 600 for each in finals if each.final):
+            self.forward(context, context.later.pop(0), now)
+            return
+        best = min(finals, key=rank)
         response = best.final
         assert response is not None
         self._user.response(best, response, now)
@@ -371,22 +391,6 @@ def _release(context: Context) -> None:
     """After the final response: let go of what no retransmission needs. Transactions stay for half a minute, so this
     is most of the memory of a call; and without the circle of context and branches it ends with the last of them."""
     if all(branch.final is not None for branch in context.branches):
-        context.branches = []
+        context.branches, context.later = [], []
         request = context.request
         request.names, request.lines, request.body = [], [], b""
-
-
-def _rank(branch: Branch) -> tuple[int, int]:
-    assert branch.final is not None
-    status = branch.final.status
-    if status >= 600:
-        return (0, status)
-    if status // 100 == 4 and status in _PREFERRED_4XX:
-        return (4, 0)
-    return (status // 100, status)
-
-
-def _loop_hash(request: Request) -> int:
-    """What decides where a request goes; equal when it comes back unchanged. Only meaningful inside this process."""
-    names, lines = request.names, request.lines
-    return hash((request.uri, lines[names.index(b"call-id")], lines[names.index(b"cseq")])) & 0xFFFFFFFF

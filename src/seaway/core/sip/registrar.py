@@ -1,53 +1,39 @@
-"""The registrar and its location service (RFC 3261 §10). Sans-IO; who may register was decided before.
+"""The registrar and its location service (RFC 3261 §10, RFC 3327, RFC 5626 §6, RFC 5627). Sans-IO.
 
-A binding remembers the flow on which it was registered: a phone behind a NAT is reached there and nowhere else. Memory
-is bounded by `contacts_per_user` and `bindings`.
+Who may register was decided before. A binding remembers the flow on which it was registered: a phone behind a NAT is
+reached there and nowhere else. Memory is bounded by `contacts_per_user` and `bindings`. `changed` names the users whose
+bindings differ from what was last written to a store.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from seaway.core.sip.binding import Binding, Key, key_of
+from seaway.core.sip.gruu import Gruus
 from seaway.core.sip.io import Flow
-from seaway.wire.digits import parse_digits
-from seaway.wire.errors import WireError
-from seaway.wire.sip.errors import SipError
+from seaway.core.sip.registration import Asked, Wanted, read_registration
+from seaway.core.sip.routing import uri_has
 from seaway.wire.sip.message import Request
-from seaway.wire.sip.nameaddr import parse_contacts
-from seaway.wire.sip.uri import parse_request_uri
+from seaway.wire.sip.nameaddr import uri_of
 
 __all__ = ["Binding", "Bounds", "Registrar", "RegistrarResult"]
 
-_MAX_EXPIRES = 2**32 - 1
+Headers = tuple[tuple[bytes, bytes], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Expiry times in seconds and sizes."""
+    """Expiry times in seconds and sizes. `flow_timer`: seconds in which a phone with outbound keeps its flow alive."""
 
     minimum: int = 60
     maximum: int = 3600
     default: int = 600
     contacts_per_user: int = 10
     bindings: int = 20_000
-
-
-class Binding:
-    """One contact of one address-of-record. `expires` is monotonic seconds."""
-
-    __slots__ = ("agent", "aor", "call_id", "cseq", "expires", "flow", "q", "uri")
-
-    def __init__(
-        self, aor: bytes, uri: bytes, call_id: bytes, cseq: int, expires: float, q: int, flow: Flow, agent: bytes
-    ) -> None:
-        self.aor = aor
-        self.uri = uri
-        self.call_id = call_id
-        self.cseq = cseq
-        self.expires = expires
-        self.q = q
-        self.flow: Flow | None = flow  # None after its connection closed
-        self.agent = agent
+    flow_timer: int = 120
+    strict_path: bool = False  # Path of a proxy only for phones that say that they support it
+    service_route: tuple[bytes, ...] = ()  # RFC 3608: values for the 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +41,7 @@ class RegistrarResult:
     """What to answer: `headers` are raw (name, value) pairs. `added` and `removed` name contact URIs for the log."""
 
     status: int
-    headers: tuple[tuple[bytes, bytes], ...] = ()
+    headers: Headers = ()
     added: tuple[bytes, ...] = ()
     removed: tuple[bytes, ...] = ()
 
@@ -63,47 +49,88 @@ class RegistrarResult:
 class Registrar:
     """Bindings of all users of one node."""
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: Bounds, gruus: Gruus | None = None) -> None:
         self._bounds = bounds
+        self._gruus = gruus
         self._bindings: dict[bytes, list[Binding]] = {}
         self._by_uri: dict[bytes, list[Binding]] = {}
+        self._by_index: dict[bytes, list[Binding]] = {}  # temporary GRUUs
         self._by_flow: dict[int, set[Binding]] = {}  # streams only
         self._count = 0
+        self._number = 0
+        self._fixed = tuple((b"Service-Route", value) for value in bounds.service_route)
+        self.changed: set[bytes] = set()
 
-    def register(self, request: Request, aor: bytes, flow: Flow, now: float) -> RegistrarResult:
-        """Process a REGISTER for `aor` (RFC 3261 §10.3 steps 6 to 8). Raises `SipError` for unreadable fields."""
-        call_id = request.require(b"call-id")
-        cseq = _number(request.require(b"cseq").split(b" ")[0], b"CSeq")
-        default = self._bounds.default
-        expires_header = request.get(b"expires")
-        if expires_header is not None:
-            default = _number(expires_header, b"Expires")
-        contacts = parse_contacts(request.all(b"contact"))
-        if contacts == "*":
-            if default != 0 or expires_header is None:
-                raise SipError("Contact * needs Expires 0", section="RFC 3261 §10.2.2")
-            return self._remove_all(aor, call_id, cseq)
-        wanted: list[tuple[bytes, int, int]] = []  # URI, q, expires: all read before anything changes
-        for contact in contacts:
-            if contact.uri not in self._by_uri:
-                parse_request_uri(contact.uri)  # it will be one: nothing that cannot stand in a request line
-            expires = default if contact.expires is None else contact.expires
-            if 0 < expires < self._bounds.minimum:
-                return RegistrarResult(423, ((b"Min-Expires", b"%d" % self._bounds.minimum),))
-            wanted.append((contact.uri, contact.q, min(expires, self._bounds.maximum)))
-        return self._apply(request, aor, call_id, cseq, wanted, flow, now)
+    def register(
+        self, request: Request, aor: bytes, flow: Flow, now: float, zone: str | None = None
+    ) -> RegistrarResult:
+        """Process a REGISTER for `aor` (RFC 3261 §10.3 steps 6 to 8). Raises `SipError` for unreadable fields.
+
+        `zone` is the trusted zone that it came from; a Path then leads there.
+        """
+        bounds = self._bounds
+        asked = read_registration(request, bounds.default, self._by_uri)
+        if asked.path and bounds.strict_path and b"path" not in asked.supported:
+            return RegistrarResult(420, ((b"Unsupported", b"path"),))  # RFC 3327 §5.3
+        if asked.contacts is None:
+            return self._remove_all(aor, asked.call_id, asked.cseq)
+        for each in asked.contacts:
+            if 0 < each.expires < bounds.minimum:
+                return RegistrarResult(423, ((b"Min-Expires", b"%d" % bounds.minimum),))
+            if b";gr" in each.uri and self._gruus is not None and self._gruus.read(each.uri) is not None:
+                return RegistrarResult(403)  # a GRUU of ours would lead back to us (RFC 5627 §5.1)
+        if any(each.reg_id for each in asked.contacts):
+            refused = _outbound_problem(asked)
+            if refused:
+                return RegistrarResult(refused)
+        agent = (request.get(b"user-agent") or b"")[:64]
+        return self._apply(asked, aor, flow, zone, agent, now)
+
+    # -- looking
 
     def lookup(self, aor: bytes, now: float) -> list[Binding]:
         """Live bindings of `aor`, highest q first, newest first among equals."""
         found = [each for each in self._bindings.get(aor, ()) if each.expires > now]
         if len(found) > 1:
-            found.sort(key=lambda each: (-each.q, -each.expires))
+            found.sort(key=_order)
         return found
 
     def by_contact(self, uri: bytes, now: float) -> Binding | None:
         """The live binding whose contact URI is `uri`, octet for octet; `None` also when two users claim it."""
         found = [each for each in self._by_uri.get(uri, ()) if each.expires > now]
+        if len(found) > 1 and len({each.aor for each in found}) == 1:
+            found.sort(key=_order)  # flows of one device (RFC 5626)
+            return found[0]
         return found[0] if len(found) == 1 else None
+
+    def by_gruu(self, uri: bytes, now: float) -> list[Binding] | None:
+        """Live bindings of the device that `uri` stands for, best first. `None`: no GRUU of a user we know of."""
+        meaning = self._gruus.read(uri) if self._gruus is not None else None
+        if meaning is None:
+            return None
+        if isinstance(meaning, bytes):
+            found = self._by_index.get(meaning)
+            if not found:
+                return []  # ours, but the registration is gone (RFC 5627 §5.4)
+            aor, instance = found[0].aor, found[0].instance
+        else:
+            aor, instance = meaning
+            if aor not in self._bindings:
+                return None
+        return [each for each in self.lookup(aor, now) if each.instance == instance]
+
+    def all(self, now: float) -> list[Binding]:
+        """Every live binding."""
+        return [each for bindings in self._bindings.values() for each in bindings if each.expires > now]
+
+    def of(self, aor: bytes) -> list[Binding]:
+        """Every binding of `aor`, also one that has just expired."""
+        return self._bindings.get(aor, [])
+
+    def __len__(self) -> int:
+        return self._count
+
+    # -- what else changes bindings
 
     def flow_closed(self, flow: Flow) -> None:
         """Bindings on a closed stream stay until they expire, but cannot be reached until the phone comes back."""
@@ -114,57 +141,89 @@ class Registrar:
         """Remove what has expired; call it every few seconds. Returns the removed bindings."""
         gone = [each for bindings in self._bindings.values() for each in bindings if each.expires <= now]
         for binding in gone:
-            self._drop(binding)
+            self.drop(binding)
         return gone
 
-    def all(self, now: float) -> list[Binding]:
-        """Every live binding."""
-        return [each for bindings in self._bindings.values() for each in bindings if each.expires > now]
+    def drop(self, binding: Binding) -> bool:
+        """Remove a binding: it expired, or its flow failed (RFC 5626 §7). False when it was gone already."""
+        bindings = self._bindings.get(binding.aor, [])
+        if binding not in bindings:
+            return False
+        bindings.remove(binding)
+        if not bindings:
+            del self._bindings[binding.aor]
+        _take(self._by_uri, binding.uri, binding)
+        if binding.index is not None:
+            _take(self._by_index, binding.index, binding)
+        self._count -= 1
+        self._move(binding, None)
+        self.changed.add(binding.aor)
+        return True
 
-    def __len__(self) -> int:
-        return self._count
+    def add(self, binding: Binding) -> None:
+        """Put in a binding that was made elsewhere: here, or from a store."""
+        self._number += 1
+        binding.number = self._number
+        self._bindings.setdefault(binding.aor, []).append(binding)
+        self._by_uri.setdefault(binding.uri, []).append(binding)
+        self._count += 1
+        self._file(binding)
+        if binding.flow is not None:
+            self._move(binding, binding.flow)
+
+    # -- inside
 
     def _apply(
-        self,
-        request: Request,
-        aor: bytes,
-        call_id: bytes,
-        cseq: int,
-        wanted: list[tuple[bytes, int, int]],
-        flow: Flow,
-        now: float,
+        self, asked: Asked, aor: bytes, flow: Flow, zone: str | None, agent: bytes, now: float
     ) -> RegistrarResult:
-        current = {each.uri: each for each in self._bindings.get(aor, ()) if each.expires > now}
+        assert asked.contacts is not None
+        current = {each.key: each for each in self._bindings.get(aor, ()) if each.expires > now}
+        wanted = [(key_of(each), each) for each in asked.contacts]
+        refused = self._refusal(current, wanted, asked)
+        if refused is not None:
+            return refused
+        added: list[bytes] = []
+        removed: list[bytes] = []
+        maximum = self._bounds.maximum
+        call_id, cseq, path = asked.call_id, asked.cseq, asked.path
+        for key, each in wanted:
+            known = self._find(aor, key)
+            if each.expires == 0:
+                if known is not None:
+                    self.drop(known)
+                    removed.append(each.uri)
+                continue
+            expires = now + min(each.expires, maximum)
+            if known is not None:
+                known.cseq, known.expires, known.q, known.agent = cseq, expires, each.q, agent
+                known.path, known.zone = path, zone
+                if known.call_id != call_id or known.uri != each.uri or known.instance != each.instance:
+                    self._refile(known, each, call_id)
+                if known.flow is not flow:
+                    self._move(known, flow)
+            else:
+                self.add(Binding(aor, each, call_id, cseq, expires, flow, agent, path=path, zone=zone, since=now))
+                added.append(each.uri)
+        if wanted:
+            self.changed.add(aor)
+        return RegistrarResult(200, self._headers(asked, aor, now), tuple(added), tuple(removed))
+
+    def _refusal(
+        self, current: dict[Key, Binding], wanted: list[tuple[Key, Wanted]], asked: Asked
+    ) -> RegistrarResult | None:
         after = set(current)
-        for uri, _, expires in wanted:
-            (after.add if expires else after.discard)(uri)
+        for key, each in wanted:
+            (after.add if each.expires else after.discard)(key)
         growth = len(after) - len(current)
         if growth > 0 and len(after) > self._bounds.contacts_per_user:
             return RegistrarResult(403)
         if growth > 0 and self._count + growth > self._bounds.bindings:
             return RegistrarResult(503, ((b"Retry-After", b"60"),))
-        for uri, _, _ in wanted:
-            known = current.get(uri)
-            if known is not None and known.call_id == call_id and cseq <= known.cseq:
+        for key, _ in wanted:
+            known = current.get(key)
+            if known is not None and known.call_id == asked.call_id and asked.cseq <= known.cseq:
                 return RegistrarResult(500)  # out of order: RFC 3261 §10.3 step 7 aborts the whole request
-        agent = (request.get(b"user-agent") or b"")[:64]
-        added: list[bytes] = []
-        removed: list[bytes] = []
-        for uri, q, expires in wanted:
-            known = self._find(aor, uri)
-            if expires == 0:
-                if known is not None:
-                    self._drop(known)
-                    removed.append(uri)
-            elif known is not None:
-                known.call_id, known.cseq, known.expires = call_id, cseq, now + expires
-                known.q, known.agent = q, agent
-                if known.flow is not flow:
-                    self._move(known, flow)
-            else:
-                self._add(Binding(aor, uri, call_id, cseq, now + expires, q, flow, agent))
-                added.append(uri)
-        return RegistrarResult(200, self._contact_headers(aor, now), tuple(added), tuple(removed))
+        return None
 
     def _remove_all(self, aor: bytes, call_id: bytes, cseq: int) -> RegistrarResult:
         bindings = self._bindings.get(aor, [])
@@ -172,27 +231,58 @@ class Registrar:
             return RegistrarResult(500)
         removed = tuple(each.uri for each in bindings)
         for binding in list(bindings):
-            self._drop(binding)
+            self.drop(binding)
         return RegistrarResult(200, (), (), removed)
 
-    def _contact_headers(self, aor: bytes, now: float) -> tuple[tuple[bytes, bytes], ...]:
-        return tuple(
-            (b"Contact", b"<%b>;expires=%d" % (each.uri, max(1, round(each.expires - now))))
-            for each in self.lookup(aor, now)
+    def _headers(self, asked: Asked, aor: bytes, now: float) -> Headers:
+        """Of the 200: every binding of the user, and what the extensions want said."""
+        supported = asked.supported
+        made: Headers = tuple(
+            [(b"Contact", self._contact(each, b"gruu" in supported, now)) for each in self.lookup(aor, now)]
         )
+        if asked.path and b"path" in supported:
+            made += tuple((b"Path", value) for value in asked.path)  # RFC 3327 §5.3
+        if any(each.reg_id and each.expires for each in asked.contacts or ()):
+            made += ((b"Require", b"outbound"), (b"Flow-Timer", b"%d" % self._bounds.flow_timer))  # RFC 5626 §6
+        return made + self._fixed if self._fixed else made
 
-    def _find(self, aor: bytes, uri: bytes) -> Binding | None:
+    def _contact(self, binding: Binding, gruu: bool, now: float) -> bytes:
+        value = b"<%b>;expires=%d" % (binding.uri, max(1, round(binding.expires - now)))
+        if binding.q != 1000:
+            value += b";q=%d.%03d" % divmod(binding.q, 1000)
+        if binding.instance is not None:
+            value += b';+sip.instance="<%b>"' % binding.instance
+            if binding.reg_id:
+                value += b";reg-id=%d" % binding.reg_id
+            if gruu and self._gruus is not None and binding.index is not None:
+                public = self._gruus.public(binding.aor, binding.instance)
+                temporary = self._gruus.temporary(binding.aor, binding.index)
+                value += b';pub-gruu="%b";temp-gruu="%b"' % (public, temporary)
+        return value
+
+    def _find(self, aor: bytes, key: Key) -> Binding | None:
         for binding in self._bindings.get(aor, ()):
-            if binding.uri == uri:
+            if binding.key == key:
                 return binding
         return None
 
-    def _add(self, binding: Binding) -> None:
-        self._bindings.setdefault(binding.aor, []).append(binding)
-        self._by_uri.setdefault(binding.uri, []).append(binding)
-        self._count += 1
-        if binding.flow is not None:
-            self._move(binding, binding.flow)
+    def _file(self, binding: Binding) -> None:
+        """Make a device findable by the temporary GRUUs of its registration."""
+        if binding.instance is not None and self._gruus is not None:
+            binding.index = self._gruus.index(binding.aor, binding.instance, binding.call_id)
+            self._by_index.setdefault(binding.index, []).append(binding)
+
+    def _refile(self, binding: Binding, wanted: Wanted, call_id: bytes) -> None:
+        """The same binding with another Call-ID, contact URI or instance."""
+        if binding.uri != wanted.uri:
+            _take(self._by_uri, binding.uri, binding)
+            binding.uri = wanted.uri
+            self._by_uri.setdefault(binding.uri, []).append(binding)
+        if binding.index is not None:
+            _take(self._by_index, binding.index, binding)
+            binding.index = None
+        binding.call_id, binding.instance = call_id, wanted.instance
+        self._file(binding)
 
     def _move(self, binding: Binding, flow: Flow | None) -> None:
         """Bind to another flow, or to none."""
@@ -204,21 +294,22 @@ class Registrar:
         if flow is not None and flow.reliable:
             self._by_flow.setdefault(flow.id, set()).add(binding)
 
-    def _drop(self, binding: Binding) -> None:
-        bindings = self._bindings[binding.aor]
-        bindings.remove(binding)
-        if not bindings:
-            del self._bindings[binding.aor]
-        same = self._by_uri[binding.uri]
-        same.remove(binding)
-        if not same:
-            del self._by_uri[binding.uri]
-        self._count -= 1
-        self._move(binding, None)
+
+def _order(binding: Binding) -> tuple[int, float]:
+    return (-binding.q, -binding.expires)
 
 
-def _number(text: bytes, name: bytes) -> int:
-    try:
-        return parse_digits(text, maximum=_MAX_EXPIRES)
-    except WireError as error:
-        raise SipError(f"{name.decode()}: {error.what}", section="RFC 3261 §20.19") from None
+def _outbound_problem(asked: Asked) -> int:
+    """What to answer when a REGISTER asks for outbound wrongly; 0: it does not (RFC 5626 §6)."""
+    assert asked.contacts is not None
+    if sum(1 for each in asked.contacts if each.reg_id and each.expires) > 1:
+        return 400  # one flow cannot be two
+    first = uri_of(asked.path[-1]) if asked.path else b""  # that of the proxy nearest to the phone
+    return 0 if asked.direct or uri_has(first, b"ob") else 439
+
+
+def _take(table: dict[bytes, list[Binding]], key: bytes, binding: Binding) -> None:
+    same = table[key]
+    same.remove(binding)
+    if not same:
+        del table[key]

@@ -11,7 +11,16 @@ from seaway.wire.sip.errors import SipError
 from seaway.wire.sip.message import Request
 from seaway.wire.sip.nameaddr import split_commas, uri_of
 
-__all__ = ["first_route", "is_loose", "max_forwards", "pop_own_routes", "restore_strict", "uri_host_port", "uri_user"]
+__all__ = [
+    "first_route",
+    "is_loose",
+    "max_forwards",
+    "pop_own_routes",
+    "restore_strict",
+    "uri_has",
+    "uri_host_port",
+    "uri_user",
+]
 
 
 def uri_host_port(uri: bytes) -> bytes:
@@ -40,10 +49,15 @@ def uri_user(uri: bytes) -> bytes:
 
 def is_loose(uri: bytes) -> bool:
     """Whether a Route URI has the `lr` parameter."""
+    return uri_has(uri, b"lr")
+
+
+def uri_has(uri: bytes, name: bytes) -> bool:
+    """Whether a SIP URI has the parameter `name` (in lower case), with or without a value."""
     if b";" not in uri:
         return False
-    params = uri.partition(b";")[2].partition(b"?")[0].lower().split(b";")
-    return any(param == b"lr" or param.startswith(b"lr=") for param in params)
+    params = uri.rpartition(b"@")[2].partition(b";")[2].partition(b"?")[0].lower().split(b";")
+    return any(param.partition(b"=")[0] == name for param in params)
 
 
 def first_route(request: Request) -> bytes | None:

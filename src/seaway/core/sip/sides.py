@@ -67,3 +67,8 @@ class Sides:
     def record_route(self, where: Flow | Hop) -> bytes:
         """The Record-Route line with `%b` in place of the token. The same object for the same side."""
         return self._routes[where.transport, where.nic]
+
+    def path(self, where: Flow | Hop, token: bytes, outbound: bool) -> bytes:
+        """The Path value towards `where` (RFC 3327 §5.2); `ob` says that we keep the flow (RFC 5626 §5.1)."""
+        value = self._routes[where.transport, where.nic].partition(b": ")[2] % token
+        return value[:-1] + b";ob>" if outbound else value

@@ -8,6 +8,9 @@ A token says where an in-dialog request that comes back with it has to leave, an
 * `z<name>`: the traversal link or neighbour zone of that name
 * `f<hex id>`: a stream of this process
 * `u<listener>-<port>-<hex address>`: a UDP source seen by the listener with that index
+
+A token in a Path value (RFC 5626 §5.1) is of no call: it is made once for a registration, and its MAC is of another
+kind, so that neither can stand for the other.
 """
 
 from __future__ import annotations
@@ -38,6 +41,18 @@ class RouteTokens:
         if not dot or mac != self._mac(payload, call_id):
             return None
         return payload
+
+    def make_path(self, payload: bytes) -> bytes:
+        """The token for a Path value."""
+        return b"%b.%b" % (payload, self._path_mac(payload))
+
+    def check_path(self, token: bytes) -> bytes | None:
+        """The payload of a Path token, or `None` when we did not make it."""
+        payload, dot, mac = token.rpartition(b".")
+        return payload if dot and mac == self._path_mac(payload) else None
+
+    def _path_mac(self, payload: bytes) -> bytes:
+        return blake2b(payload, digest_size=12, key=self._key, person=b"path").hexdigest().encode()
 
     def _mac(self, payload: bytes, call_id: bytes) -> bytes:
         return blake2b(payload + b"\0" + call_id, digest_size=8, key=self._key).hexdigest().encode()

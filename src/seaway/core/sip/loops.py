@@ -1,0 +1,27 @@
+"""Whether a request has been here before and nothing has changed (RFC 3261 §16.3 step 4, RFC 5393)."""
+
+from __future__ import annotations
+
+from seaway.wire.sip.message import Request
+
+__all__ = ["loop_hash", "loops"]
+
+
+def loops(request: Request, prefix: bytes) -> bool:
+    """RFC 3261 §16.3 step 4: our Via is there already, and nothing that decides the route has changed."""
+    if request.names.count(b"via") < 2:
+        return False
+    ending: bytes | None = None
+    for name, line in zip(request.names, request.lines, strict=True):
+        if name == b"via" and prefix in line:
+            if ending is None:
+                ending = b".%x" % loop_hash(request)
+            if ending in line:
+                return True
+    return False
+
+
+def loop_hash(request: Request) -> int:
+    """What decides where a request goes; equal when it comes back unchanged. Only meaningful inside this process."""
+    names, lines = request.names, request.lines
+    return hash((request.uri, lines[names.index(b"call-id")], lines[names.index(b"cseq")])) & 0xFFFFFFFF

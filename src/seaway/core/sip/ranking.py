@@ -1,0 +1,20 @@
+"""Which of several final responses goes upstream (RFC 3261 §16.7 step 6)."""
+
+from __future__ import annotations
+
+from seaway.core.sip.context import Branch
+
+__all__ = ["rank"]
+
+_PREFERRED_4XX = (401, 407, 415, 420, 484)  # RFC 3261 §16.7 step 6: they can be acted upon
+
+
+def rank(branch: Branch) -> tuple[int, int]:
+    """The smallest is the best. `branch` has its final response."""
+    assert branch.final is not None
+    status = branch.final.status
+    if status >= 600:
+        return (0, status)
+    if status // 100 == 4 and status in _PREFERRED_4XX:
+        return (4, 0)
+    return (status // 100, status)
