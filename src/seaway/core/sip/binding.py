@@ -5,10 +5,7 @@ from __future__ import annotations
 from seaway.core.sip.io import Flow
 from seaway.core.sip.registration import Wanted
 
-__all__ = ["Binding", "Key", "key_of"]
-
-Key = bytes | tuple[bytes, int]
-"""What a binding of a user is known by: the contact URI, or instance and reg-id (RFC 5626 §6)."""
+__all__ = ["Binding"]
 
 
 class Binding:
@@ -20,8 +17,8 @@ class Binding:
     """
 
     __slots__ = (
-        "agent", "aor", "call_id", "cseq", "expires", "flow", "index", "instance", "number", "path", "q", "reg_id",
-        "since", "uri", "zone",
+        "agent", "aor", "call_id", "cseq", "expires", "flow", "index", "instance", "key", "number", "path", "q",
+        "reg_id", "since", "uri", "zone",
     )  # fmt: skip
 
     def __init__(
@@ -43,12 +40,4 @@ class Binding:
         self.since = since  # monotonic seconds of the first registration
         self.number = 0  # running number in its registrar, never reused
         self.index: bytes | None = None  # of its temporary GRUUs, once it has an instance
-
-    @property
-    def key(self) -> Key:
-        return (self.instance, self.reg_id) if self.reg_id and self.instance is not None else self.uri
-
-
-def key_of(wanted: Wanted) -> Key:
-    """The key that a binding for `wanted` has."""
-    return (wanted.instance, wanted.reg_id) if wanted.reg_id and wanted.instance is not None else wanted.uri
+        self.key = wanted.key

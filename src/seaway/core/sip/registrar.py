@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seaway.core.sip.binding import Binding, Key, key_of
+from seaway.core.sip.binding import Binding
 from seaway.core.sip.gruu import Gruus
 from seaway.core.sip.io import Flow
-from seaway.core.sip.registration import Asked, Wanted, read_registration
+from seaway.core.sip.registration import Asked, Key, Wanted, read_registration
 from seaway.core.sip.routing import uri_has
 from seaway.wire.sip.message import Request
 from seaway.wire.sip.nameaddr import uri_of
@@ -74,17 +74,17 @@ class Registrar:
             return RegistrarResult(420, ((b"Unsupported", b"path"),))  # RFC 3327 §5.3
         if asked.contacts is None:
             return self._remove_all(aor, asked.call_id, asked.cseq)
+        outbound = False
         for each in asked.contacts:
+            outbound |= each.reg_id > 0
             if 0 < each.expires < bounds.minimum:
                 return RegistrarResult(423, ((b"Min-Expires", b"%d" % bounds.minimum),))
             if b";gr" in each.uri and self._gruus is not None and self._gruus.read(each.uri) is not None:
                 return RegistrarResult(403)  # a GRUU of ours would lead back to us (RFC 5627 §5.1)
-        if any(each.reg_id for each in asked.contacts):
-            refused = _outbound_problem(asked)
-            if refused:
-                return RegistrarResult(refused)
+        if outbound and (status := _outbound_problem(asked)):
+            return RegistrarResult(status)
         agent = (request.get(b"user-agent") or b"")[:64]
-        return self._apply(asked, aor, flow, zone, agent, now)
+        return self._apply(asked, aor, flow, zone, agent, outbound, now)
 
     # -- looking
 
@@ -174,26 +174,24 @@ class Registrar:
     # -- inside
 
     def _apply(
-        self, asked: Asked, aor: bytes, flow: Flow, zone: str | None, agent: bytes, now: float
+        self, asked: Asked, aor: bytes, flow: Flow, zone: str | None, agent: bytes, outbound: bool, now: float
     ) -> RegistrarResult:
         assert asked.contacts is not None
-        current = {each.key: each for each in self._bindings.get(aor, ()) if each.expires > now}
-        wanted = [(key_of(each), each) for each in asked.contacts]
-        refused = self._refusal(current, wanted, asked)
+        refused = self._refusal(aor, asked.contacts, asked, now)
         if refused is not None:
             return refused
         added: list[bytes] = []
         removed: list[bytes] = []
         maximum = self._bounds.maximum
         call_id, cseq, path = asked.call_id, asked.cseq, asked.path
-        for key, each in wanted:
-            known = self._find(aor, key)
+        for each in asked.contacts:
+            known = self._find(aor, each.key)
             if each.expires == 0:
                 if known is not None:
                     self.drop(known)
                     removed.append(each.uri)
                 continue
-            expires = now + min(each.expires, maximum)
+            expires = now + (each.expires if each.expires < maximum else maximum)
             if known is not None:
                 known.cseq, known.expires, known.q, known.agent = cseq, expires, each.q, agent
                 known.path, known.zone = path, zone
@@ -204,23 +202,26 @@ class Registrar:
             else:
                 self.add(Binding(aor, each, call_id, cseq, expires, flow, agent, path=path, zone=zone, since=now))
                 added.append(each.uri)
-        if wanted:
+        if asked.contacts:
             self.changed.add(aor)
-        return RegistrarResult(200, self._headers(asked, aor, now), tuple(added), tuple(removed))
+        return RegistrarResult(200, self._headers(asked, aor, outbound, now), tuple(added), tuple(removed))
 
-    def _refusal(
-        self, current: dict[Key, Binding], wanted: list[tuple[Key, Wanted]], asked: Asked
-    ) -> RegistrarResult | None:
+    def _refusal(self, aor: bytes, wanted: list[Wanted], asked: Asked, now: float) -> RegistrarResult | None:
+        if len(wanted) == 1:  # nearly always: the refresh of one binding
+            known = self._find(aor, wanted[0].key)
+            if known is not None and known.expires > now:
+                return RegistrarResult(500) if known.call_id == asked.call_id and asked.cseq <= known.cseq else None
+        current = {each.key: each for each in self._bindings.get(aor, ()) if each.expires > now}
         after = set(current)
-        for key, each in wanted:
-            (after.add if each.expires else after.discard)(key)
+        for each in wanted:
+            (after.add if each.expires else after.discard)(each.key)
         growth = len(after) - len(current)
         if growth > 0 and len(after) > self._bounds.contacts_per_user:
             return RegistrarResult(403)
         if growth > 0 and self._count + growth > self._bounds.bindings:
             return RegistrarResult(503, ((b"Retry-After", b"60"),))
-        for key, _ in wanted:
-            known = current.get(key)
+        for each in wanted:
+            known = current.get(each.key)
             if known is not None and known.call_id == asked.call_id and asked.cseq <= known.cseq:
                 return RegistrarResult(500)  # out of order: RFC 3261 §10.3 step 7 aborts the whole request
         return None
@@ -234,15 +235,14 @@ class Registrar:
             self.drop(binding)
         return RegistrarResult(200, (), (), removed)
 
-    def _headers(self, asked: Asked, aor: bytes, now: float) -> Headers:
+    def _headers(self, asked: Asked, aor: bytes, outbound: bool, now: float) -> Headers:
         """Of the 200: every binding of the user, and what the extensions want said."""
         supported = asked.supported
-        made: Headers = tuple(
-            [(b"Contact", self._contact(each, b"gruu" in supported, now)) for each in self.lookup(aor, now)]
-        )
+        gruu = b"gruu" in supported
+        made: Headers = tuple([(b"Contact", self._contact(each, gruu, now)) for each in self.lookup(aor, now)])
         if asked.path and b"path" in supported:
             made += tuple((b"Path", value) for value in asked.path)  # RFC 3327 §5.3
-        if any(each.reg_id and each.expires for each in asked.contacts or ()):
+        if outbound:
             made += ((b"Require", b"outbound"), (b"Flow-Timer", b"%d" % self._bounds.flow_timer))  # RFC 5626 §6
         return made + self._fixed if self._fixed else made
 

@@ -13,7 +13,7 @@ from seaway.wire.sip.message import Request
 from seaway.wire.sip.nameaddr import NameAddr, parse_contacts, split_commas, uri_of
 from seaway.wire.sip.uri import parse_request_uri
 
-__all__ = ["NO_TAGS", "Asked", "Wanted", "option_tags", "read_path", "read_registration"]
+__all__ = ["NO_TAGS", "Asked", "Key", "Wanted", "option_tags", "read_path", "read_registration"]
 
 _MAX_EXPIRES = 2**32 - 1
 _MAX_REG_ID = 2**31 - 1  # RFC 5626 §4.2
@@ -26,27 +26,34 @@ NO_TAGS: frozenset[bytes] = frozenset()
 _TAGS: dict[bytes, frozenset[bytes]] = {}  # header value -> its option tags; a cache of a pure function
 
 
-@dataclass(frozen=True, slots=True)
+Key = bytes | tuple[bytes, int]
+"""What a binding of a user is known by: the contact URI, or instance and reg-id (RFC 5626 §6)."""
+
+
 class Wanted:
     """One Contact value. `expires` is seconds; `instance` the URN of `+sip.instance` without quotes and brackets.
 
     `reg_id` is 0 unless the contact asks for outbound (RFC 5626 §4.2.1).
     """
 
-    uri: bytes
-    q: int
-    expires: int
-    instance: bytes | None = None
-    reg_id: int = 0
+    __slots__ = ("expires", "instance", "key", "q", "reg_id", "uri")
+
+    def __init__(self, uri: bytes, q: int, expires: int, instance: bytes | None = None, reg_id: int = 0) -> None:
+        self.uri = uri
+        self.q = q
+        self.expires = expires
+        self.instance = instance
+        self.reg_id = reg_id
+        self.key: Key = (instance, reg_id) if reg_id and instance is not None else uri
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that costs on a hot path
 class Asked:
     """A whole REGISTER. `contacts` is `None` for `Contact: *`; `path` are the raw Path values, nearest proxy first."""
 
     call_id: bytes
     cseq: int
-    contacts: tuple[Wanted, ...] | None
+    contacts: list[Wanted] | None
     supported: frozenset[bytes]
     path: tuple[bytes, ...]
     direct: bool  # no other hop between the phone and us
@@ -73,13 +80,15 @@ def read_registration(request: Request, default: int, known: Container[bytes] = 
         return Asked(call_id, cseq, None, supported, path, direct)
     assert isinstance(contacts, list)
     outbound = b"outbound" in supported
-    wanted = tuple([_wanted(each, default, outbound, known) for each in contacts])
+    wanted = [_wanted(each, default, outbound, known) for each in contacts]
     return Asked(call_id, cseq, wanted, supported, path, direct)
 
 
 def _wanted(contact: NameAddr, default: int, outbound: bool, known: Container[bytes]) -> Wanted:
     if contact.uri not in known:
         parse_request_uri(contact.uri)  # it will be one: nothing that cannot stand in a request line
+    if not contact.params.items:
+        return Wanted(contact.uri, 1000, default)
     expires = contact.expires
     if expires is None:
         expires = default
