@@ -8,7 +8,8 @@ from typing import get_args
 import pytest
 
 from seaway.lab.firewall import parse_counters, resolution_of
-from seaway.lab.plan import FILTERS, Variant, plan_for
+from seaway.lab.plan import FILTERS, Variant
+from seaway.lab.plan6 import network_plan
 
 
 def _nft(**packets: int) -> str:
@@ -40,10 +41,12 @@ def test_rows_replies_drops_and_errors() -> None:
 
 @pytest.mark.parametrize("variant", get_args(Variant))
 def test_plan_and_deployment_of_a_variant_agree(variant: Variant) -> None:
-    plan, resolution = plan_for(variant), resolution_of(variant)
+    plan, resolution = network_plan(variant), resolution_of(variant)
     for node in resolution.deployment.nodes:
         nics = {nic.address for nic in plan.host(node.name).nics}
         assert nics == {str(nic.address) for _, nic in node.nics}
+        six = {nic.address6 for nic in plan.host(node.name).nics}
+        assert six == {str(nic.address6) if nic.address6 else None for _, nic in node.nics}
     names = {each.name for each in resolution.deployment.firewalls} | {n.name for n in resolution.deployment.nodes}
     assert names == set(FILTERS)
     outer = resolution.deployment.node("edge1").facing("outer")[1]

@@ -7,9 +7,20 @@ from typing import get_args
 
 import pytest
 
-from seaway.lab.plan import Plan, Variant, plan_for
+from seaway.lab.plan import Nic, Plan, Variant
+from seaway.lab.plan6 import network_plan
 
-_PLANS = [plan_for(each) for each in get_args(Variant)]
+_PLANS = [network_plan(each) for each in get_args(Variant)]
+
+
+def _of(nic: Nic) -> list[str]:
+    return [each for each in (nic.address, nic.address6) if each]
+
+
+def test_every_address_of_the_dual_stack_variant_has_a_twin() -> None:
+    for plan in _PLANS:
+        nics = [nic for host in plan.hosts for nic in host.nics if nic.address]
+        assert all(bool(nic.address6) is (plan.variant == "dual-stack") for nic in nics)
 
 
 @pytest.mark.parametrize("plan", _PLANS, ids=lambda each: each.variant)
@@ -27,13 +38,13 @@ def test_every_cable_ends_at_an_interface_once(plan: Plan) -> None:
 
 @pytest.mark.parametrize("plan", _PLANS, ids=lambda each: each.variant)
 def test_addresses_are_unique_and_gateways_are_neighbours(plan: Plan) -> None:
-    addresses = [nic.address.split("/")[0] for host in plan.hosts for nic in host.nics if nic.address]
+    addresses = [each.split("/")[0] for host in plan.hosts for nic in host.nics for each in _of(nic)]
     assert len(addresses) == len(set(addresses))
     for host in plan.hosts:
-        near = [ip_interface(nic.address).network for nic in host.nics if nic.address]
+        near = [ip_interface(each).network for nic in host.nics for each in _of(nic)]
         for route in host.routes:
             gateway = ip_network(route.split(" via ")[1])
-            assert any(gateway.subnet_of(each) for each in near), (host.name, route)  # type: ignore[arg-type]
+            assert any(gateway.version == each.version and gateway.subnet_of(each) for each in near), (host.name, route)  # type: ignore[arg-type]
             assert str(gateway.network_address) in addresses, (host.name, route)
 
 

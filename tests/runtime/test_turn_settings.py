@@ -158,3 +158,15 @@ def test_static_nat_translates_its_own_family() -> None:
     text = WITH_TURN.replace(SIX[0].format(EDGE_OUTER), lines)
     text = text.replace('between = ["dmz", "internet"]', 'between = ["dmz", "internet"]\nnat = true')
     assert made_of(deployment(text=text)).public == {EDGE_OUTER: "203.0.113.20"}
+
+
+def test_r1_inside_networks_with_global_addresses_are_no_peers() -> None:
+    """R1: with IPv6 the inside has global addresses, which no list of special networks refuses."""
+    from seaway.core.turn.peer_policy import PeerPolicy
+
+    text = WITH_TURN.replace('sip_endpoint = ["', 'sip_endpoint = ["2600:1:2::/64", "')
+    made = made_of(deployment(text=text))
+    assert [str(each) for each in made.inside] == ["2600:1:2::/64"], "private ones are refused anyway"
+    assert not PeerPolicy(inside=made.inside).allows("2600:1:2::7")
+    assert PeerPolicy(inside=made.inside).allows("2600:1:3::7")
+    assert PeerPolicy(inside=made.inside, allow=made.inside).allows("2600:1:2::7"), "allow_peers opens it"

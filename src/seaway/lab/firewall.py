@@ -29,6 +29,7 @@ _FILES: dict[Variant, str] = {
     "dual": "first-call.toml",
     "dual-nat": "first-call-nat.toml",
     "single-nat": "first-call-single-nic.toml",
+    "dual-stack": "first-call-dual-stack.toml",
 }
 
 

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from seaway.lab.errors import LabError
-from seaway.lab.plan import Host, Plan, Variant, plan_for
+from seaway.lab.plan import Host, Plan, Variant
+from seaway.lab.plan6 import network_plan
 
 __all__ = ["FILES", "ROOT", "Network", "exists", "locked", "programs", "remove", "state_of"]
 
@@ -29,10 +30,21 @@ ROOT = Path("/run/seaway-lab")  # state and locks
 FILES = Path("/var/lib/seaway-lab")  # configurations, captures, logs, one directory per lab
 
 # No IPv6 chatter and no address by accident; a router forwards, nobody sends or believes redirects.
-_SYSCTL = """
-s() { [ -e "$1" ] && echo "$2" > "$1"; }
+_NO_IPV6 = """
 s /proc/sys/net/ipv6/conf/all/disable_ipv6 1
 s /proc/sys/net/ipv6/conf/default/disable_ipv6 1
+"""
+_IPV6 = """
+for where in all default; do
+s /proc/sys/net/ipv6/conf/$where/autoconf 0
+s /proc/sys/net/ipv6/conf/$where/accept_ra 0
+s /proc/sys/net/ipv6/conf/$where/accept_redirects 0
+s /proc/sys/net/ipv6/conf/$where/accept_dad 0
+done
+s /proc/sys/net/ipv6/conf/all/forwarding {forward}
+"""
+_SYSCTL = """
+s() { [ -e "$1" ] && echo "$2" > "$1"; }
 s /proc/sys/net/ipv4/conf/all/send_redirects 0
 s /proc/sys/net/ipv4/conf/default/send_redirects 0
 s /proc/sys/net/ipv4/conf/all/accept_redirects 0
@@ -108,7 +120,7 @@ def remove(name: str) -> int:
     namespaces there were. Works after a crash, when no state file is left or it is stale."""
     _name_ok(name)
     # A lab called "a" must not take down the hosts of a lab called "a-b".
-    own = {f"sw-{name}-{host.name}" for v in ("dual", "single-nat") for host in plan_for(v).hosts}
+    own = {f"sw-{name}-{host.name}" for v in ("dual", "single-nat") for host in network_plan(v).hosts}
     namespaces = [each for each in _namespaces(name) if each in own]
     for number, patience in ((signal.SIGTERM, 1.5), (signal.SIGKILL, 2.0)):
         pids = _pids_in(namespaces)
@@ -152,7 +164,7 @@ class Network:
         base = FILES / name
         shutil.rmtree(base, ignore_errors=True)
         base.mkdir(parents=True, mode=0o755)
-        net = cls(name, plan_for(variant), base)
+        net = cls(name, network_plan(variant), base)
         net._save()  # first, so that a crash half-way leaves something to clean by
         lines = [f"netns add {net.namespace(host.name)}" for host in net.plan.hosts]
         for link in net.plan.links:
@@ -171,7 +183,7 @@ class Network:
     @classmethod
     def attach(cls, name: str) -> Network:
         """The lab that is up under this name. Raises LabError."""
-        return cls(name, plan_for(state_of(name)["variant"]), FILES / name)
+        return cls(name, network_plan(state_of(name)["variant"]), FILES / name)
 
     def _save(self) -> None:
         state = {
@@ -192,12 +204,14 @@ class Network:
                 lines.append(f"link set {link.right[1]} master {link.right_bridge} up")
         for nic in host.nics:
             lines += [f"addr add {nic.address} dev {nic.name}"] if nic.address else []
+            lines += [f"addr add {nic.address6} dev {nic.name} nodad"] if nic.address6 else []
             lines.append(f"link set {nic.name} up")
         lines += [f"route add {route}" for route in host.routes]
         # A cable's end takes packets of the other end's native XDP only when it has GRO (or XDP itself). Nothing may
         # be merged, nor sent as one to be cut later: a rule would count one packet where the witness sees two.
         cables = [end[1] for link in self.plan.links for end in (link.left, link.right) if end[0] == host.name]
-        script = _SYSCTL.replace("{forward}", "1" if host.router else "0")
+        script = _SYSCTL + (_IPV6 if self.plan.dual_stack else _NO_IPV6)
+        script = script.replace("{forward}", "1" if host.router else "0")
         script += "set -e\nip -batch - <<'_END_'\n" + "\n".join(lines) + "\n_END_\n"
         script += "".join(
             f"ip link set {cable} gro_max_size 1 gso_max_segs 1 && ethtool -K {cable} gro on\n" for cable in cables

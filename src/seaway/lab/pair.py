@@ -21,12 +21,13 @@ from seaway.identity.digest import ha1
 from seaway.lab.accounts import TURN_PASSWORD, TURN_USER, USERS
 from seaway.lab.errors import LabError
 from seaway.lab.machines import Machines, end_all
+from seaway.lab.plan6 import LAB_PEERS6
 from seaway.runtime.config import EngineName
 
 __all__ = ["LAB_PEERS", "NODES", "Pair", "seaway_command", "serves_turn"]
 
 NODES = ("edge1", "core1")  # the edge first: the core dials it
-LAB_PEERS = ("198.51.100.0/24", "203.0.113.0/24")
+LAB_PEERS = ("198.51.100.0/24", "203.0.113.0/24", *LAB_PEERS6)
 """Networks of the lab's internet, to which the TURN server relays."""
 
 _RUN_AS = "nobody"

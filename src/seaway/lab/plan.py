@@ -1,4 +1,5 @@
-"""The lab's network as values: hosts, segments, addresses, routes. Pure; `network.py` makes it real.
+"""The lab's network as values: hosts, segments, addresses, routes. Pure; `network.py` makes it real, and `plan6.py`
+adds the IPv6 of the dual-stack variant.
 
     phone-out -- home ----------\
     scanner, peer-out, dns-out -- internet -- outer -- edge1 -- inner -- core1, phone-in, dns, admin, peer-in
@@ -14,7 +15,7 @@ from typing import Literal, get_args
 
 __all__ = ["FILTERS", "VARIANTS", "Host", "Link", "Nic", "Plan", "Variant", "plan_for"]
 
-Variant = Literal["dual", "dual-nat", "single-nat"]
+Variant = Literal["dual", "dual-nat", "single-nat", "dual-stack"]
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
 
 FILTERS = ("inner", "outer", "core1", "edge1")
@@ -28,6 +29,7 @@ class Nic:
     name: str
     address: str | None = None
     bridge: bool = False
+    address6: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,11 @@ class Host:
     def address(self) -> str:
         """First address, without prefix length."""
         return next(nic.address.split("/")[0] for nic in self.nics if nic.address)
+
+    @property
+    def address6(self) -> str:
+        """First IPv6 address, without prefix length. Raises `StopIteration` outside the dual-stack variant."""
+        return next(nic.address6.split("/")[0] for nic in self.nics if nic.address6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,12 @@ class Plan:
     edge_public: str  # address of the edge as the internet sees it
     edge_inner: str  # address of the edge as the core dials it
     edge_outer: str  # address on the edge's outward NIC
+    edge_public6: str = ""  # set in the dual-stack variant
+    edge_inner6: str = ""
+
+    @property
+    def dual_stack(self) -> bool:
+        return bool(self.edge_public6)
 
     def host(self, name: str) -> Host:
         """The host called `name`. Raises KeyError."""

@@ -6,7 +6,9 @@ import hashlib
 import unicodedata
 
 from seaway.catalog.deployment import Deployment
-from seaway.core.turn.config import TurnConfig, UserKeys, user_keys
+from seaway.catalog.places import zone_networks
+from seaway.core.turn.config import Network, TurnConfig, UserKeys, user_keys
+from seaway.core.turn.special import SPECIAL
 from seaway.runtime.config import ConfigError
 from seaway.runtime.turn_places import RelayPlaces
 from seaway.runtime.turn_settings import Turn, TurnUser
@@ -35,6 +37,7 @@ def turn_config(turn: Turn, deployment: Deployment, relays: RelayPlaces, secret:
             own=tuple(dict.fromkeys(own)),
             allow=turn.allow_peers,
             deny=turn.deny_peers,
+            inside=_inside(deployment),
             default_lifetime=turn.lifetime,
             max_lifetime=turn.maximum_lifetime,
             max_allocations=turn.allocations or _ALLOCATIONS[deployment.size],
@@ -44,6 +47,16 @@ def turn_config(turn: Turn, deployment: Deployment, relays: RelayPlaces, secret:
         )
     except ValueError as error:
         raise ConfigError("turn", None, str(error), "see docs/configuration.md") from None
+
+
+def _inside(deployment: Deployment) -> tuple[Network, ...]:
+    """The site's inside networks that are not refused anyway: global addresses, which with IPv6 are the rule (R1)."""
+    inside = zone_networks(deployment)["internal"]
+    return tuple(each for each in inside if not any(_within(each, special) for special in SPECIAL))
+
+
+def _within(network: Network, other: Network) -> bool:
+    return network.version == other.version and network.subnet_of(other)  # type: ignore[arg-type]
 
 
 def _keys(user: TurnUser, realm: str) -> UserKeys:

@@ -64,6 +64,8 @@ class TurnConfig:
     allow: tuple[Network, ...] = ()
     deny: tuple[Network, ...] = ()
     """Networks peers may, and may not, be in. See `peer_policy.py`."""
+    inside: tuple[Network, ...] = ()
+    """Networks of the site's inside: refused like special ones, also where their addresses are global, as with IPv6."""
     nat64: tuple[IPv6Network, ...] = ()
     """Translation prefixes besides the well-known one."""
 

@@ -68,4 +68,4 @@ class Parts:
 def policy_of(config: TurnConfig) -> PeerPolicy:
     """Public addresses are our own, whether they are named or not (R2)."""
     own = (*config.own, *config.public.keys(), *config.public.values())
-    return PeerPolicy(own, config.allow, config.deny, config.nat64)
+    return PeerPolicy(own, config.allow, config.deny, config.nat64, config.inside)

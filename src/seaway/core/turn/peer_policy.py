@@ -1,8 +1,8 @@
 """Which peers a client may reach through a relay (R1, R2): the most specific network that has the address decides.
 
-* Networks of `special.py` are refused; `allow` and `deny` of the configuration are more networks in the same table. Of
-  two entries for the same network `deny` wins over `allow`, and both win over the default: `allow 10.0.0.0/8` opens it,
-  `allow 0.0.0.0/0` opens nothing special.
+* Networks of `special.py` and of `inside` are refused; `allow` and `deny` of the configuration are more networks in the
+  same table. Of two entries for the same network `deny` wins over `allow`, and both win over the default: `allow
+  10.0.0.0/8` opens it, `allow 0.0.0.0/0` opens nothing special.
 * An address that no network has may be reached.
 * An IPv6 address with IPv4 addresses inside must pass for itself and for each of them.
 * Addresses of `own` are refused in every spelling, and no `allow` changes that. The one exception is not made here: a
@@ -31,11 +31,12 @@ class PeerPolicy:
         allow: Iterable[Network] = (),
         deny: Iterable[Network] = (),
         nat64: Iterable[IPv6Network] = (),
+        inside: Iterable[Network] = (),
     ) -> None:
         self._nat64 = tuple(nat64)
         self._own = frozenset(each for host in own for each in self._forms(ip_address(host)))
         self._table: dict[tuple[int, int, int], bool] = {}  # (version, prefix length, prefix) -> may be reached
-        for networks, verdict in ((SPECIAL, False), (tuple(allow), True), (tuple(deny), False)):
+        for networks, verdict in ((SPECIAL, False), (tuple(inside), False), (tuple(allow), True), (tuple(deny), False)):
             for network in networks:
                 self._table[network.version, network.prefixlen, self._prefix(network)] = verdict
         self._lengths = {
