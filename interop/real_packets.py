@@ -142,8 +142,8 @@ class RealPorts(FakePorts):
         self.sockets: dict[PortKey, socket.socket] = {}
         self._ready = unbound("relay", ready)
 
-    def open(self, row: str, nic: str, port: int) -> tuple[PortKey, Address]:
-        key, address = super().open(row, nic, port)
+    def open(self, row: str, nic: str, port: int, family: int | None = None) -> tuple[PortKey, Address]:
+        key, address = super().open(row, nic, port, family)
         made = self._ready.pop() if self._ready else unbound("relay")[0]
         made.bind(address)
         self.sockets[key] = made

@@ -5,17 +5,21 @@ One lab of the dual-stack variant for all tests here. The clients take seconds, 
 
 from __future__ import annotations
 
+import socket
 import subprocess
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from interop.conftest import lab_name, wait_for
+from interop.dual_allocation import DualClient
+from seaway.lab.accounts import TURN_PASSWORD, TURN_USER
 from seaway.lab.firewall import deployment_text
+from seaway.lab.inside import inside
 from seaway.lab.network import Network
 from seaway.lab.relaying import ECHO_PORT, client_command, outcome_of
 from seaway.lab.stage import Stage
+from seaway.wire.endpoint import shown
 
 pytestmark = pytest.mark.interop
 
@@ -29,6 +33,11 @@ def site() -> Iterator[Stage]:
     with Stage.in_namespaces(lab_name("six"), "dual-stack", text, turn=turn) as made:
         made.pair.start()
         assert made.pair.wait_zone(10.0), made.pair.crash_report()
+
+        def serves() -> bool:
+            return any(each["process"] == "turn" for each in made.pair.status("edge1", "sockets"))
+
+        wait_for(serves, 5.0, "the TURN process does not start")
         yield made
         made.pair.stop()
 
@@ -59,8 +68,6 @@ RUNS: dict[str, tuple[str, int, int, tuple[str, ...]]] = {
     "ipv4-to-ipv6": (CLIENT, 4, 6, ("-x", "-c")),
     "ipv6-tcp": (CLIENT, 6, 6, ("-x", "-t", "-c")),
     "ipv6-tls": (CLIENT, 6, 6, ("-x", "-t", "-S", "-p", "3478", "-c")),
-    "both-relays-at-once": (CLIENT, 6, 6, ("-Z",)),
-    "both-relays-at-once-from-ipv4": (CLIENT, 4, 4, ("-Z",)),
     "from-the-core": ("core1", 6, 6, ("-x", "-c")),
     "behind-a-home-router": ("phone-out", 6, 6, ("-x", "-c")),
 }
@@ -107,24 +114,35 @@ def test_binding_over_ipv6(network: Network) -> None:
     assert network.plan.host(CLIENT).address6 in output
 
 
-def test_the_view_of_a_dual_allocation(site: Stage, network: Network) -> None:
-    """Two relayed addresses, each with its socket and rows; channels of the client's own family have a fast path."""
+@pytest.mark.parametrize("family", [4, 6])
+def test_a_dual_allocation(site: Stage, network: Network, family: int) -> None:
+    """Two relayed addresses at once, each with its socket, its rows and a peer of its family (RFC 8656 §7.2)."""
     plan = network.plan
-    command = client_command(plan.edge_public6, plan.host(PEER).address6, "-Z", messages=400)
-    running = network.start(CLIENT, command, network.dir / "turn-view.log")
+    server = plan.edge_public6 if family == 6 else plan.edge_public
+    peers = {4: (plan.host(PEER).address, ECHO_PORT), 6: (plan.host(PEER).address6, ECHO_PORT)}
+
+    def dial() -> socket.socket:
+        made = socket.socket(socket.AF_INET6 if family == 6 else socket.AF_INET, socket.SOCK_DGRAM)
+        made.connect((server, 3478))
+        return made
+
+    client = DualClient(inside(network.namespace(CLIENT), dial), TURN_USER, TURN_PASSWORD)
     try:
-
-        def relaying() -> list[dict[str, Any]]:
-            rows = site.pair.status("edge1", "turn")
-            return [each for each in rows if len(each["relay"]) == 2 and each["packets_to_client"] > 100]
-
-        wait_for(relaying, 8.0, "no dual allocation in `seaway status turn`")
-        row = relaying()[-1]
-        four, six = sorted(row["relay"], key=lambda each: each.startswith("["))
-        assert four.startswith(f"{plan.edge_public}:") and six.startswith(f"[{plan.edge_public6}]:")
-        sockets = {each["local"]: each for each in site.pair.status("edge1", "sockets") if each["process"] == "turn"}
-        assert sockets[six.removesuffix("/udp")]["rows"] == sockets[four.removesuffix("/udp")]["rows"]
-        assert row["client"].startswith(f"[{plan.host(CLIENT).address6}]:")
+        four, six = client.allocate()
+        assert (four[0], six[0]) == (plan.edge_public, plan.edge_public6)
+        for number, each in peers.items():
+            assert client.bind(0x4000 + number, each) == 0
+            assert all(client.echoed(0x4000 + number, b"%d over %d" % (count, number)) for count in range(20))
+        assert client.bind(0x4010, ("2001:db8:1::60", 4000)) == 403
+        (row,) = [each for each in site.pair.status("edge1", "turn") if len(each["relay"]) == 2]
+        assert row["relay"] == [f"{shown(four)}/udp", f"{shown(six)}/udp"]
+        assert row["packets_to_client"] == 40
+        # A channel within one family is on the fast path, one that changes the family is relayed by the core.
+        carriers = {number: row["channels"][f"{0x4000 + number:#x}"] for number in peers}
+        assert ("(python)" in carriers[family], "(python)" in carriers[10 - family]) == (False, True)
+        sockets = {each["local"]: each["rows"] for each in site.pair.status("edge1", "sockets")}
+        assert sockets[shown(four)] == sockets[shown(six)] == ["T11-16", "T11-17"]
+        assert client.refresh(0) == 0
+        assert not [each for each in site.pair.status("edge1", "turn") if len(each["relay"]) == 2]
     finally:
-        running.terminate()
-        running.wait(5)
+        client.close()

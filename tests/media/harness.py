@@ -29,7 +29,7 @@ class FakePorts:
         self.broken = False
         self._keys = count(100)
 
-    def open(self, row: str, nic: str, port: int) -> tuple[PortKey, Address]:
+    def open(self, row: str, nic: str, port: int, family: int | None = None) -> tuple[PortKey, Address]:
         if self.broken:
             raise PortRefused(f"row {row}: no permission")
         if port in self.busy:

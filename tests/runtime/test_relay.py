@@ -262,7 +262,9 @@ def test_a_port_of_the_range_that_is_taken_is_passed_over() -> None:
         def __init__(self) -> None:
             self.asked: list[int] = []
 
-        def udp(self, rows: object, nic: str, port: int, *, adopted: object = None) -> socket.socket:
+        def udp(
+            self, rows: object, nic: str, port: int, *, family: int | None = None, adopted: object = None
+        ) -> socket.socket:
             self.asked.append(port)
             if len(self.asked) <= 2:
                 raise SocketError("T", "a", "the port is in use", "stop it", errno=errno.EADDRINUSE)
@@ -288,7 +290,7 @@ def test_a_demultiplexing_port_in_use_is_one_clear_line() -> None:
                 Relay(
                     Sockets(resolution(), "edge1"),
                     resolution().deployment.ports.media,
-                    [DemuxPorts("inner", 2776, 2777)],
+                    [DemuxPorts("inner", 2776, 2777, "127.0.0.1")],
                 )
 
     asyncio.run(main())

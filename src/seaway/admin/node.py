@@ -70,7 +70,8 @@ def certificates(options: argparse.Namespace) -> int:
     directory = Path(options.directory)
     print(create_authority(directory, f"{deployment.name} CA"))
     for node in deployment.nodes:
-        addresses = [str(each) for _, nic in node.nics for each in (nic.address.ip, nic.public) if each is not None]
+        addresses = [str(each.ip) for _, nic in node.nics for each in nic.addresses]
+        addresses += [str(nic.public) for _, nic in node.nics if nic.public is not None]
         certificate, key = issue(directory, node.name, [node.fqdn, deployment.domain, *dict.fromkeys(addresses)])
         print(certificate)
         print(key)

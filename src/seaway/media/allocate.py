@@ -53,8 +53,11 @@ class NoDemux(Exception):
 class Ports(Protocol):
     """What the engine needs of the world: local UDP ports by catalog row."""
 
-    def open(self, row: str, nic: str, port: int) -> tuple[PortKey, Address]:
-        """The key and the bound address. Raises `PortRefused`."""
+    def open(self, row: str, nic: str, port: int, family: int | None = None) -> tuple[PortKey, Address]:
+        """The key and the bound address. `family`: IP version; `None`: the first one that the NIC has.
+
+        Raises `PortRefused`.
+        """
 
     def close(self, key: PortKey) -> None: ...
 
@@ -129,7 +132,7 @@ class Allocator:
 
     def _leg(self, session: SessionState, index: int, name: LegName, request: LegRequest, now: float) -> LegState:
         if request.kind == "demux":
-            return self._demux_leg(session, index, name, request, *self._demux_credential(request.nic))
+            return self._demux_leg(session, index, name, request, *self._demux_credential(request))
         port, rtp, rtcp = self._pair(request, now)
         return self._own_leg(session, index, name, request, port, rtp, rtcp)
 
@@ -170,11 +173,14 @@ class Allocator:
                 component.latch = Latch()
         return leg
 
-    def _demux_credential(self, nic: str) -> tuple[DemuxPair, str, str]:
+    def _demux_credential(self, request: LegRequest) -> tuple[DemuxPair, str, str]:
         """The pair with the fewest legs, and a fresh short-term credential (letters and digits, as SDP wants them)."""
-        pairs = [pair for pair in self._demux if pair.nic == nic]
+        pairs = [pair for pair in self._demux if pair.nic == request.nic and request.family in (None, pair.family)]
         if not pairs:
-            raise NoDemux(nic)
+            raise NoDemux(request.nic)
+        if request.family is None:  # IPv4, where the NIC has both
+            first = min(pair.family for pair in pairs)
+            pairs = [pair for pair in pairs if pair.family == first]
         user = self._random_octets(8).hex()
         while any(user.encode() in pair.legs for pair in self._demux):
             user = self._random_octets(8).hex()
@@ -194,9 +200,9 @@ class Allocator:
                     raise
 
     def _bind(self, request: LegRequest, port: int) -> tuple[_Bound, _Bound]:
-        rtp = self._ports.open(request.rows[0], request.nic, port)
+        rtp = self._ports.open(request.rows[0], request.nic, port, request.family)
         try:
-            return rtp, self._ports.open(request.rows[1], request.nic, port + 1)
+            return rtp, self._ports.open(request.rows[1], request.nic, port + 1, request.family)
         except PortRefused:
             self._ports.close(rtp[0])
             raise

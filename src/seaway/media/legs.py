@@ -22,6 +22,7 @@ from seaway.media.protocol import (
     StreamAddress,
 )
 from seaway.media.stats import DirectionCounter
+from seaway.wire.endpoint import version_of
 
 __all__ = ["ComponentState", "DemuxPair", "LegState", "PortKey", "SessionState", "StreamState"]
 
@@ -83,6 +84,11 @@ class DemuxPair:
     addresses: tuple[Address, Address]
     flows: dict[PortKey, dict[Address, ComponentState]]
     legs: dict[bytes, LegState] = field(default_factory=dict)
+
+    @property
+    def family(self) -> int:
+        """The IP version."""
+        return version_of(self.addresses[0])
 
 
 @dataclass(slots=True, eq=False)

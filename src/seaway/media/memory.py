@@ -16,6 +16,7 @@ from seaway.media.legs import ComponentState, LegState, SessionState
 from seaway.media.protection import Shield
 from seaway.media.protocol import Address, LegRequest
 from seaway.media.sessions import SessionMemory
+from seaway.wire.endpoint import version_of
 
 __all__ = ["ComponentMemory", "describe", "session_memory"]
 
@@ -76,8 +77,9 @@ def session_memory(data: Any) -> tuple[SessionMemory, list[ComponentMemory]]:
         legs = []
         for name in ("a", "b"):
             leg = stream[name]
-            request = LegRequest(leg["kind"], str(leg["nic"]), (str(leg["rows"][0]), str(leg["rows"][1])))
             rtp = _address(leg["rtp"])
+            family = None if rtp is None else version_of(rtp)
+            request = LegRequest(leg["kind"], str(leg["nic"]), (str(leg["rows"][0]), str(leg["rows"][1])), family)
             if rtp is None or request.kind not in ("plain", "demux", "probe"):
                 raise ValueError("leg")
             shield = None if leg["security"] is None else Shield.again(leg["security"])

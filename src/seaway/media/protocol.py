@@ -103,6 +103,7 @@ class LegRequest:
     kind: LegKind
     nic: str  # "inner" | "outer"
     rows: tuple[str, str]  # catalog rows of the RTP and the RTCP socket
+    family: int | None = None  # IP version of its local address, 4 or 6; None: IPv4 where the NIC has both
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,9 +124,12 @@ def _zone(
         verify_name = peers[0].fqdn
     host = zone.host or ""
     if client and not host:
+        links = resolution.of_row(TRAVERSAL_ROW, node.name)
+        first = min((each.version for each in links), default=4)  # IPv4 where both ends have it
         reached = {
             address
-            for each in resolution.of_row(TRAVERSAL_ROW, node.name)
+            for each in links
+            if each.version == first
             for address in each.destination.public or tuple(net.partition("/")[0] for net in each.destination.networks)
         }
         if len(reached) != 1:

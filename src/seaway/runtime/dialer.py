@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 from seaway.catalog.model import Transport
 from seaway.core.sip.io import Address, Hop, SendTo
@@ -21,6 +21,7 @@ from seaway.runtime.resolver import ResolveError
 from seaway.runtime.sockets import SocketError, Sockets
 from seaway.runtime.stream import StreamConnection, StreamKind
 from seaway.runtime.udp import UdpListener
+from seaway.wire.endpoint import shown, version_of
 
 __all__ = ["Dialer"]
 
@@ -50,13 +51,13 @@ class Dialer:
         driver: Driver,
         context: ssl.SSLContext | None,
         resolve: Callable[[str], Awaitable[tuple[str, ...]]],
-        datagrams: dict[str, UdpListener],
+        datagrams: dict[tuple[str, int], UdpListener],
     ) -> None:
         self._sockets = sockets
         self._driver = driver
         self._context = context
         self._resolve = resolve
-        self._datagrams = datagrams  # by NIC
+        self._datagrams = datagrams  # by NIC and IP version
         self._links: dict[_Key, _Link] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
@@ -132,7 +133,7 @@ class Dialer:
         if hop.transport == "tls":
             if self._context is None or hop.verify_name is None:
                 raise SocketError(
-                    "-", f"{hop.host}:{hop.port}", "TLS without a name to verify", "set [tls] and verify_name"
+                    "-", shown((hop.host, hop.port)), "TLS without a name to verify", "set [tls] and verify_name"
                 )
             context = self._context
         rows = (TRAVERSAL_ROW,) if hop.zone is not None else SIP_DIAL_ROWS
@@ -184,23 +185,32 @@ class Dialer:
 
     async def _send_datagram(self, output: SendTo) -> None:
         hop, driver = output.hop, self._driver
-        listener = self._datagrams.get(hop.nic) or next(iter(self._datagrams.values()), None)
-        reason = "there is no SIP listener on UDP" if listener is None else ""
-        if listener is not None:
+        reason = "" if self._datagrams else "there is no SIP listener on UDP"
+        if not reason:
             try:
-                addresses = await self._resolve(hop.host)
-                reason = "the name has no address" if not addresses else ""
-                if addresses:
-                    flow = listener.flow((addresses[0], hop.port)) if listener.may(addresses[0], hop.port) else None
-                    reason = "no catalog row allows this destination" if flow is None else ""
-                    if flow is not None:
-                        listener.send(output.data, flow.remote)
-                        now = time.monotonic()
-                        driver.tell(driver.core.sent_on, output.token, flow, now)
-                        driver.settle(now)
-                        return
+                remotes = [(address, hop.port) for address in await self._resolve(hop.host)]
+                reason = "no SIP listener on UDP has its address family" if remotes else "the name has no address"
+                for listener, remote in self._listeners_for(hop.nic, remotes):
+                    if not listener.may(*remote):
+                        reason = "no catalog row allows this destination"
+                        continue
+                    flow = listener.flow(remote)
+                    listener.send(output.data, remote)
+                    now = time.monotonic()
+                    driver.tell(driver.core.sent_on, output.token, flow, now)
+                    driver.settle(now)
+                    return
             except (ResolveError, OSError, TimeoutError) as error:
                 reason = describe(error)
         now = time.monotonic()
         driver.tell(driver.core.send_failed, output.token, reason, now)
         driver.settle(now)
+
+    def _listeners_for(self, nic: str, remotes: list[Address]) -> Iterator[tuple[UdpListener, Address]]:
+        """Each address with the socket of its family: that of `nic`, else any."""
+        for remote in remotes:
+            version = version_of(remote)
+            found = [each for (at, of), each in self._datagrams.items() if of == version and at == nic]
+            found += [each for (_, of), each in self._datagrams.items() if of == version]
+            if found:
+                yield found[0], remote

@@ -38,6 +38,7 @@ from seaway.runtime.admission import Admission
 from seaway.runtime.ipc import LineConnection, serve
 from seaway.runtime.journal import Journal
 from seaway.runtime.sockets import SocketError, Sockets
+from seaway.wire.endpoint import version_of
 
 if TYPE_CHECKING:
     from seaway.runtime.fastpath.choose import FastPath
@@ -59,7 +60,13 @@ class UdpSockets(Protocol):
     """The part of `Sockets` that is used here."""
 
     def udp(
-        self, rows: str | Iterable[str], nic: str, port: int, *, adopted: dict[Address, int] | None = None
+        self,
+        rows: str | Iterable[str],
+        nic: str,
+        port: int,
+        *,
+        family: int | None = None,
+        adopted: dict[Address, int] | None = None,
     ) -> socket: ...
 
 
@@ -68,16 +75,18 @@ class DemuxPorts:
     nic: str
     rtp: int
     rtcp: int
+    address: str
 
 
 def demux_ports(resolution: Resolution, node: str) -> tuple[DemuxPorts, ...]:
-    """The demultiplexing pairs on which `node` listens; () for a core."""
-    found: set[tuple[str, int]] = set()
+    """The demultiplexing pairs on which `node` listens, IPv4 first; () for a core."""
+    found: dict[tuple[str, int, int], str] = {}
     for connection in resolution.of_row(DEMUX_ROWS[0], node):
         party = connection.destination
         if node in party.hosts and party.nic is not None:
-            found |= {(party.nic, port) for port in party.ports}
-    return tuple(DemuxPorts(nic, port, port + 1) for nic, port in sorted(found))
+            address = party.networks[0].partition("/")[0]
+            found |= {(party.nic, connection.version, port): address for port in party.ports}
+    return tuple(DemuxPorts(nic, port, port + 1, address) for (nic, _, port), address in sorted(found.items()))
 
 
 class Relay:
@@ -143,9 +152,9 @@ class Relay:
 
     # Ports (what the engine asks for)
 
-    def open(self, row: str, nic: str, port: int) -> tuple[PortKey, Address]:
+    def open(self, row: str, nic: str, port: int, family: int | None = None) -> tuple[PortKey, Address]:
         try:
-            return self._add((row,), nic, port)
+            return self._add((row,), nic, port, family)
         except SocketError as error:
             raise PortRefused(str(error), in_use=error.errno == errno.EADDRINUSE) from error
         except OSError as error:  # no more descriptors
@@ -160,8 +169,8 @@ class Relay:
         self._loop.remove_reader(made.fileno())
         made.close()
 
-    def _add(self, rows: tuple[str, ...], nic: str, port: int) -> tuple[PortKey, Address]:
-        made = self._sockets.udp(rows, nic, port, adopted=self._adopted)
+    def _add(self, rows: tuple[str, ...], nic: str, port: int, family: int | None) -> tuple[PortKey, Address]:
+        made = self._sockets.udp(rows, nic, port, family=family, adopted=self._adopted)
         self._next_key += 1
         key, local = self._next_key, _local(made)
         self._open[key] = made
@@ -178,8 +187,9 @@ class Relay:
         return key, local
 
     def _demux_pair(self, ports: DemuxPorts) -> DemuxPair:
-        rtp, rtp_address = self._add(DEMUX_ROWS[:1], ports.nic, ports.rtp)
-        rtcp, rtcp_address = self._add(DEMUX_ROWS[1:], ports.nic, ports.rtcp)
+        family = version_of((ports.address, ports.rtp))
+        rtp, rtp_address = self._add(DEMUX_ROWS[:1], ports.nic, ports.rtp, family)
+        rtcp, rtcp_address = self._add(DEMUX_ROWS[1:], ports.nic, ports.rtcp, family)
         return DemuxPair(ports.nic, rtp, rtcp, (rtp_address, rtcp_address), {rtp: {}, rtcp: {}})
 
     # Packets and time

@@ -42,6 +42,7 @@ from seaway.runtime.sockets import RowSocket, Sockets
 from seaway.runtime.status import StatusServer
 from seaway.runtime.tls import TlsContexts, load_contexts
 from seaway.runtime.udp import UdpListener
+from seaway.wire.endpoint import version_of
 
 __all__ = ["MediaCore", "Prepared", "prepare", "run_signal"]
 
@@ -89,17 +90,15 @@ def prepare(config: NodeConfig, deployment: Deployment, resolution: Resolution, 
     sockets = Sockets(resolution, config.node)
     opened = []
     for each in control.listeners:
-        port = each.address[1]
+        port, family = each.address[1], version_of(each.address)
         if each.transport == "udp":
-            rows = [row for row in SIP_UDP_ROWS if sockets.has(row)]
-            opened.append((each, sockets.udp(rows, each.nic, port)))
+            there = sockets.rows_at("udp", each.address)
+            rows = [row for row in SIP_UDP_ROWS if row in there]
+            opened.append((each, sockets.udp(rows, each.nic, port, family=family)))
         else:
-            opened.append((each, sockets.listen(each.row, each.nic, port)))
-    node = deployment.node(config.node)
+            opened.append((each, sockets.listen(each.row, each.nic, port, family=family)))
     standing = tuple(
-        (str(node.facing("outer" if each.nic == "outer" else "inner")[1].address.ip), port)
-        for each in demux_ports(resolution, config.node)
-        for port in (each.rtp, each.rtcp)
+        (each.address, port) for each in demux_ports(resolution, config.node) for port in (each.rtp, each.rtcp)
     )
     return Prepared(config, deployment, control, sockets, contexts, opened, standing)
 
@@ -146,7 +145,7 @@ class _Node:
         self._log = log.get(part="signal")
         servers = config.dns.servers or _servers(prepared.deployment, config.node)
         node = prepared.deployment.node(config.node)
-        families = frozenset(nic.address.version for _, nic in node.nics)
+        families = frozenset(each.version for _, nic in node.nics for each in nic.addresses)
         self._resolver = Resolver(sockets, servers, self._counters, timeout=config.dns.timeout, families=families)
         self._connections = Connections(
             driver,
@@ -159,10 +158,10 @@ class _Node:
             driver, limit=_LINKS, per_source=_LINKS_PER_SOURCE, patience=config.limits.first_request
         )
         self._listeners: list[StreamListener] = []
-        self._datagrams: dict[str, UdpListener] = {}
+        self._datagrams: dict[tuple[str, int], UdpListener] = {}  # by NIC and IP version
         for listener, sock in prepared.open:
             if listener.transport == "udp":
-                self._datagrams[listener.nic] = self._udp(listener, sock, sockets)
+                self._datagrams[listener.nic, version_of(listener.address)] = self._udp(listener, sock, sockets)
                 continue
             context = None
             if listener.transport == "tls" and prepared.contexts is not None:

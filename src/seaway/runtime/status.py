@@ -47,7 +47,7 @@ class StatusServer:
         resolver: Resolver,
         connections: Connections,
         counters: Counters,
-        datagrams: dict[str, UdpListener],
+        datagrams: dict[tuple[str, int], UdpListener],
     ) -> None:
         self.prepared = prepared
         self._run_dir = run_dir
@@ -117,7 +117,10 @@ class StatusServer:
             return await ask_turn(self._run_dir, show)
         if show == "counters":
             own = [{"name": name, "value": value} for name, value in self._counters.snapshot().items()]
-            own += [{"name": f"sip.udp.flows.{nic}", "value": len(each)} for nic, each in self._datagrams.items()]
+            own += [
+                {"name": f"sip.udp.flows.{nic}{'6' if version == 6 else ''}", "value": len(each)}
+                for (nic, version), each in self._datagrams.items()
+            ]
             own.append({"name": "sip.stream.accepted", "value": len(self._connections)})
             return [*self._core.snapshot("counters", now), *own, *await self._of_relay(), *await self._of_turn(show)]
         return self._core.snapshot(show, now)

@@ -101,7 +101,7 @@ class _Supervisor:
         self._signals = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
         self._fast_path: FastPath | None = None
         self._journal = Journal.create()
-        self._addresses = [str(nic.address.ip) for _, nic in deployment.node(config.node).nics]
+        self._addresses = [str(each.ip) for _, nic in deployment.node(config.node).nics for each in nic.addresses]
 
         def relay_main(ready: Callable[[], None]) -> None:
             self._leave_root()
