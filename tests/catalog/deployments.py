@@ -8,7 +8,7 @@ from seaway.catalog.deployment import Deployment, parse_deployment
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORD = ROOT / "src/seaway/lab/deployments"
-NAMES = ("first-call", "first-call-nat", "first-call-single-nic")
+NAMES = ("first-call", "first-call-nat", "first-call-single-nic", "first-call-dual-stack")
 
 HEAD = """
 name = "test"

@@ -10,7 +10,7 @@ from seaway.catalog.deployment import load_deployment
 from seaway.catalog.model import Opens
 from seaway.catalog.resolve import Resolution, resolve
 
-DUAL, NAT, SINGLE = (resolve(load_deployment(RECORD / f"{name}.toml")) for name in NAMES)
+DUAL, NAT, SINGLE = (resolve(load_deployment(RECORD / f"{name}.toml")) for name in NAMES[:3])
 
 
 def test_listeners_of_the_edge() -> None:

@@ -48,6 +48,8 @@ def test_no_golden_file_is_left_over() -> None:
 @pytest.mark.parametrize("at", PLACES)
 def test_everything_accepted_is_counted_under_one_row(name: str, at: str) -> None:
     for line in rendered(name, at).splitlines():
+        if line.strip().startswith("icmpv6 type") and " ct " not in line:
+            continue  # neighbours: what ARP is to IPv4, which these tables do not see
         if " accept" in line and '"lo"' not in line and "policy" not in line:
             names = re.findall(r'counter name "(\w+)"', line)
             assert len(names) == 1, line
