@@ -121,6 +121,8 @@ static void take_datagram(struct input *from, uint32_t port, struct datagram *it
     if (choice & 0x10)
         it->segment = choice & 0x20 ? (int)(take_half(from) << 16) : take(from);
     it->size = choice & 0x40 ? take_half(from) : take(from);
+    if (it->size < 0xc000)
+        it->size &= 0x7ff; /* most are short, as that is fast */
     if (it->segment > 0 && it->size / (size_t)it->segment > 256)
         it->size = (size_t)it->segment * 256;
     it->data = from->at;

@@ -16,6 +16,9 @@
 #include "../worker/relay.h"
 #include "../worker/sockets.h"
 
+#pragma clang attribute push(__attribute__((no_sanitize("coverage"))), apply_to = function)
+/* What the world does is no news for the fuzzer. */
+
 enum { MAX_PACKETS = 4096, ARENA = 1 << 22, GUARD = 256, LARGEST = 65507, FIRST_FD = 1000 };
 enum trouble { FINE, FULL, TOO_LONG, EARLIER, PARTLY, BROKEN, KINDS };
 
@@ -397,3 +400,5 @@ void world_read(uint32_t port, const struct datagram *datagrams, uint32_t count)
     MUST(expected_count == totals.passed - before.passed);
     MUST(up_next == up_count);
 }
+
+#pragma clang attribute pop

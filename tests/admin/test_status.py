@@ -5,18 +5,18 @@ from __future__ import annotations
 import pytest
 
 from seaway.admin.errors import UsageError
-from seaway.admin.status import _only_node, _table
+from seaway.admin.status import _only_node, table
 
 
-def test_rows_become_a_table() -> None:
+def test_rows_become_atable() -> None:
     rows = [{"name": "pair", "state": "active", "rows": ["T11-01"]}, {"name": "b", "state": None, "rows": []}]
-    assert _table(rows) == "name  state   rows\npair  active  T11-01\nb     -       -"
-    assert _table([]) == "none"
+    assert table(rows) == "name  state   rows\npair  active  T11-01\nb     -       -"
+    assert table([]) == "none"
 
 
 def test_one_long_row_is_shown_down_the_page() -> None:
     row = {f"field{number}": number for number in range(9)} | {"zones": {"pair": "active"}}
-    lines = _table([row]).split("\n")
+    lines = table([row]).split("\n")
     assert lines[0] == "field0  0" and lines[-1] == "zones   pair=active"
 
 

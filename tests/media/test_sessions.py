@@ -6,6 +6,8 @@ from seaway.media.protocol import (
     AddStreams,
     Close,
     Closed,
+    Describe,
+    Described,
     Failed,
     LegRequest,
     Open,
@@ -78,6 +80,19 @@ def test_exhausted_ports_leave_nothing_allocated() -> None:
     assert "widen the media range" in reply.reason
     assert ports.opened == before
     assert isinstance(engine.command(Open(2, "s", "", (PLAIN,)), 10.1), Opened)  # after the guard time
+
+
+def test_ports_are_free_again_after_the_guard_time_only() -> None:
+    engine = make_engine(FakePorts(), low=36000, high=36003)  # two pairs
+    assert engine.ports_free(0.0)
+    assert isinstance(engine.command(Open(1, "s", "", (PLAIN,)), 0.0), Opened)
+    assert not engine.ports_free(1.0)
+    engine.command(Close(2, "s"), 1.0)
+    assert not engine.ports_free(10.9)
+    described = engine.command(Describe(3), 10.9)
+    assert isinstance(described, Described)
+    assert (described.port_pairs, described.port_pairs_used, described.port_pairs_resting) == (2, 0, 2)
+    assert engine.ports_free(11.0)
 
 
 def test_a_port_held_by_another_process_is_passed_over() -> None:

@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from seaway.catalog.ports import PortRange
 from seaway.media.encoding import MAX_COMMAND, decode_message, encode
 from seaway.media.protocol import (
     Close,
@@ -32,7 +33,10 @@ from seaway.media.protocol import (
     StatsReply,
     StreamRequest,
 )
+from seaway.observe.alarms import MEDIA_PORTS
+from seaway.runtime.alarms import AlarmBook
 from seaway.runtime.ipc import ask, serve
+from seaway.runtime.journal import Journal
 from seaway.runtime.relay import DemuxPorts, Relay, demux_ports
 from seaway.runtime.sockets import SocketError, Sockets
 
@@ -159,6 +163,29 @@ def test_media_flows_both_ways_from_the_right_ports() -> None:
         assert [each.rows for each in pair.edge.sockets.table()] == [("T11-09",), ("T11-10",)]
 
     on_a_call(body)
+
+
+def test_exhausted_ports_are_an_alarm_until_some_are_free() -> None:
+    async def body() -> None:
+        found, book = resolution(), AlarmBook(Journal.create())
+        relay = Relay(Sockets(found, "edge1"), PortRange(36000, 36003), demux_ports(found, "edge1"), alarms=book)
+        try:
+            with TemporaryDirectory() as folder:
+                server = await serve(Path(folder) / "s", relay, max_line=MAX_COMMAND)
+                signal = Signal(Path(folder) / "s")
+                await signal.client.connect()
+                await open_call(signal, OUTER, DEMUX)
+                await open_call(signal, OUTER, DEMUX, "call-2")
+                assert not book.is_raised(MEDIA_PORTS)
+                signal.client.send(Open(1, "call-3", "", (StreamRequest(OUTER, DEMUX),)))
+                assert (await signal.expect(Failed)).what == "ports-exhausted"
+                assert book.is_raised(MEDIA_PORTS) and book.next_deadline() is None
+                await signal.client.close()
+                server.close()
+        finally:
+            relay.shut()
+
+    asyncio.run(body())
 
 
 def test_rtcp_flows_on_its_own_ports() -> None:

@@ -164,6 +164,39 @@ def test_a_dead_child_comes_back_and_the_other_lives_on(nodes: Nodes) -> None:
     assert nodes.ready("core1", process)["signal"] == after["signal"]
 
 
+def test_alarms_of_a_node(nodes: Nodes) -> None:
+    """A process that died and an engine that cannot be had are told, also by the next process that tells."""
+    path = nodes.write("core1", extra='[media]\nengine = "xdp-native"\n')
+    process = nodes.start(path)
+    before = nodes.ready("core1", process)  # it runs, though not as it was told
+    (engine,) = nodes.status("core1", "alarms")
+    assert (engine["id"], engine["severity"], engine["state"], engine["process"]) == (
+        "engine", "major", "raised", "supervisor",
+    )  # fmt: skip
+    (relay,) = nodes.status("core1", "relay")
+    assert f"{relay['engine']} carries media: no xdp-native: " in engine["cause"]
+
+    os.kill(before["signal"], signal.SIGKILL)
+    wait(lambda: nodes.ready("core1", process)["signal"] != before["signal"])
+    run_dir = str(nodes.folder / "run" / "core1")
+    command = [sys.executable, "-m", "seaway.admin.cli", "alarms", "acknowledge", "engine", "--run-dir", run_dir]
+    assert subprocess.run(command, timeout=15).returncode == 0
+    found = {each["id"]: each for each in nodes.status("core1", "alarms")}
+    assert found["engine"]["state"] == "acknowledged"
+    assert found["process-restarted.signal"]["cause"].endswith("was killed by signal 9")
+    assert found["process-restarted.signal"]["state"] == "raised" and found["process-restarted.signal"]["count"] == 1
+    assert nodes.status("core1", "status")[0]["alarms"] >= 1
+    command[5] = "no-such-alarm"
+    failed = subprocess.run(command, timeout=15, capture_output=True, text=True)
+    assert failed.returncode == 2 and "there is no alarm no-such-alarm" in failed.stderr
+    del command[4:6]
+    shown = subprocess.run(command, timeout=15, capture_output=True, text=True)
+    assert "process-restarted.signal" in shown.stdout and "look at the log" in shown.stdout
+    process.send_signal(signal.SIGTERM)
+    _, error = process.communicate(timeout=10)
+    assert "alarm.raised" in error and "id=engine" in error
+
+
 def test_children_never_outlive_the_supervisor(nodes: Nodes) -> None:
     process = nodes.start(nodes.write("core1"))
     ready = nodes.ready("core1", process)

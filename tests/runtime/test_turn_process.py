@@ -18,7 +18,10 @@ from aioice.turn import create_turn_endpoint
 from seaway.catalog.deployment import parse_deployment
 from seaway.catalog.resolve import resolve
 from seaway.media.flows import DatagramUp, FlowKind, FlowTable, PortKind, Prefix
+from seaway.observe.alarms import ALLOCATIONS, RELAY_PORTS, TURN_SHARE, AlarmKind
+from seaway.runtime.alarms import AlarmBook
 from seaway.runtime.config import parse_node_config
+from seaway.runtime.journal import Journal
 from seaway.runtime.turn import prepare_turn
 from seaway.runtime.turn_process import TurnProcess
 from seaway.runtime.turn_status import TurnStatus, ask_turn
@@ -38,13 +41,13 @@ USER = '[[turn.user]]\nname = "al"\npassword = "pw"\n'
 
 @asynccontextmanager
 async def turn(
-    folder: Path, extra: str = "", *, table: FlowTable | None = None, ports: str = ""
+    folder: Path, extra: str = "", *, table: FlowTable | None = None, ports: str = "", alarms: AlarmBook | None = None
 ) -> AsyncIterator[TurnProcess]:
     certificates(folder / "tls")
     text = DEPLOYMENT.replace("sip_calls = true", "sip_calls = true\nturn = true") + ports
     deployment = parse_deployment(text, "test")
     config = parse_node_config(CONFIG + extra + USER, folder / "node.toml")
-    process = TurnProcess(prepare_turn(config, deployment, resolve(deployment), bytes(32)), table)
+    process = TurnProcess(prepare_turn(config, deployment, resolve(deployment), bytes(32)), table, alarms)
     try:
         yield process
     finally:
@@ -338,5 +341,31 @@ def test_relay_ports_of_others_are_passed_over(tmp_path: Path) -> None:
             await until(lambda: not process.allocations())
             for made in held:
                 made.close()
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("extra", "ports", "room", "kind"),
+    [
+        ("allocations_per_user = 1\n", "", 1, TURN_SHARE),
+        ("allocations = 1\n", "", 1, ALLOCATIONS),
+        ("", '[ports]\nrelay = "24000-24001"\n', 2, RELAY_PORTS),
+    ],
+)
+def test_a_refusal_for_want_of_room_is_an_alarm(
+    tmp_path: Path, extra: str, ports: str, room: int, kind: AlarmKind
+) -> None:
+    async def main() -> None:
+        book = AlarmBook(Journal.create())
+        async with turn(tmp_path, extra, ports=ports, alarms=book) as process:
+            clients = [(await create_turn_endpoint(Heard, SERVER, "al", "pw"))[0] for _ in range(room)]
+            assert not any(book.is_raised(each) for each in (TURN_SHARE, ALLOCATIONS, RELAY_PORTS))
+            with pytest.raises(TransactionFailed):
+                await create_turn_endpoint(Heard, SERVER, "al", "pw")
+            assert [each for each in (TURN_SHARE, ALLOCATIONS, RELAY_PORTS) if book.is_raised(each)] == [kind]
+            for client in clients:
+                client.close()
+            await until(lambda: not process.allocations())
 
     run(main)

@@ -36,6 +36,12 @@ def _status(options: argparse.Namespace) -> int:
     return show(options)
 
 
+def _alarms(options: argparse.Namespace) -> int:
+    from seaway.admin import alarms
+
+    return (alarms.acknowledge if options.action == "acknowledge" else alarms.show)(options)
+
+
 def _lab(arguments: list[str]) -> int:
     from seaway.lab.cli import main as lab
 
@@ -73,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_map(commands.add_parser("map", help="the connection catalog: rows, resolved connections, firewall rules"))
     _add_node(commands.add_parser("node", help="run a node, check its configuration, make its certificates"))
     _add_status(commands.add_parser("status", help="what a running node does"))
+    _add_alarms(commands.add_parser("alarms", help="what is wrong with a running node"))
     commands.add_parser("lab", help=f"a network of hosts with firewalls and phones: {', '.join(_LAB)}", add_help=False)
     return parser
 
@@ -137,11 +144,23 @@ def _add_status(parser: argparse.ArgumentParser) -> None:
     from seaway.runtime.control_protocol import SHOWS
 
     parser.add_argument("show", nargs="?", default="status", choices=SHOWS, metavar="VIEW", help=", ".join(SHOWS))
+    _add_run_dir(parser)
+    parser.add_argument("--json", action="store_true")
+    parser.set_defaults(run=_status)
+
+
+def _add_alarms(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", nargs="?", choices=("acknowledge",), help="note that you look after one")
+    parser.add_argument("id", nargs="?", metavar="ID", help="of the alarm")
+    _add_run_dir(parser)
+    parser.add_argument("--json", action="store_true")
+    parser.set_defaults(run=_alarms)
+
+
+def _add_run_dir(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--run-dir", metavar="DIR", help="run_dir of the node (default: the one node under /run/seaway)"
     )
-    parser.add_argument("--json", action="store_true")
-    parser.set_defaults(run=_status)
 
 
 if __name__ == "__main__":

@@ -12,27 +12,36 @@ from seaway.admin.errors import UsageError
 from seaway.runtime import ipc
 from seaway.runtime.control_protocol import CONTROL_SOCKET, MAX_ANSWER
 
-__all__ = ["ask", "show"]
+__all__ = ["ask", "command", "run_dir_of", "show", "table"]
 
 _RUN = Path("/run/seaway")
 
 
 def show(options: argparse.Namespace) -> int:
-    run_dir = Path(options.run_dir) if options.run_dir else _only_node()
-    rows = ask(run_dir, options.show)
-    print(json.dumps(rows, indent=2) if options.json else _table(rows), end="\n")
+    rows = ask(run_dir_of(options), options.show)
+    print(json.dumps(rows, indent=2) if options.json else table(rows), end="\n")
     return 0
+
+
+def run_dir_of(options: argparse.Namespace) -> Path:
+    """The one that was named, or that of the only node here. Raises `UsageError`."""
+    return Path(options.run_dir) if options.run_dir else _only_node()
 
 
 def ask(run_dir: Path, view: str, timeout: float = 5.0) -> list[dict[str, Any]]:
     """The rows of one view. Raises `IpcError` when no node answers there."""
+    rows: list[dict[str, Any]] = command(run_dir, {"show": view}, timeout)["rows"]
+    return rows
+
+
+def command(run_dir: Path, question: dict[str, str], timeout: float = 5.0) -> dict[str, Any]:
+    """The answer to one question. Raises `IpcError` when no node answers there, `UsageError` when it refuses."""
     path = run_dir / CONTROL_SOCKET
-    question = json.dumps({"show": view}).encode() + b"\n"
-    reply = json.loads(asyncio.run(ipc.ask(path, question, max_line=MAX_ANSWER, timeout=timeout)))
+    line = json.dumps(question).encode() + b"\n"
+    reply: dict[str, Any] = json.loads(asyncio.run(ipc.ask(path, line, max_line=MAX_ANSWER, timeout=timeout)))
     if "error" in reply:
         raise UsageError(f"{path}: {reply['error']}")
-    rows: list[dict[str, Any]] = reply["rows"]
-    return rows
+    return reply
 
 
 def _only_node() -> Path:
@@ -43,7 +52,8 @@ def _only_node() -> Path:
     raise UsageError(f"say which node with --run-dir (there is: {names})")
 
 
-def _table(rows: list[dict[str, Any]]) -> str:
+def table(rows: list[dict[str, Any]]) -> str:
+    """Text for people: a line for each row, or for each field of a single wide one."""
     if not rows:
         return "none"
     if len(rows) == 1 and len(rows[0]) > 8:

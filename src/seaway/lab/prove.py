@@ -176,6 +176,8 @@ def _calls(stage: Stage, proof: Proof, say: Say, measuring: Measuring = _everyth
             result = measuring(stage, session, frozenset(), True)
             fast = _fast_rows(stage)
             proof.engine = ", ".join(dict.fromkeys(str(_relay(stage, node)["engine"]) for node in NODES))
+            if stage.pair.engine not in ("auto", proof.engine):
+                raise LabError(f"{proof.engine} carries media, not {stage.pair.engine}", "proof", "see `seaway alarms`")
         counters = _quiet_counters(network)
     seen = witness.seen(resolution)
     if result.broken:

@@ -67,7 +67,7 @@ class Allocator:
         self, ports: Ports, pool: PortPool, demux: Sequence[DemuxPair], random_octets: Callable[[int], bytes]
     ) -> None:
         self._ports = ports
-        self._pool = pool
+        self.pool = pool
         self._demux = tuple(demux)
         self._random_octets = random_octets
 
@@ -108,11 +108,11 @@ class Allocator:
                 raise NoDemux(request.nic)
             return self._demux_leg(session, index, name, request, pair, memory.user, memory.password)
         port = memory.rtp[1]
-        self._pool.claim(port)
+        self.pool.claim(port)
         try:
             rtp, rtcp = self._bind(request, port)
         except PortRefused:
-            self._pool.release(port, now)
+            self.pool.release(port, now)
             raise
         leg = self._own_leg(session, index, name, request, port, rtp, rtcp)
         leg.user, leg.key = memory.user.encode(), memory.password.encode()
@@ -128,7 +128,7 @@ class Allocator:
         elif leg.port is not None:
             for component in leg.components:
                 self._ports.close(component.local)
-            self._pool.release(leg.port, now)
+            self.pool.release(leg.port, now)
 
     def _leg(self, session: SessionState, index: int, name: LegName, request: LegRequest, now: float) -> LegState:
         if request.kind == "demux":
@@ -191,11 +191,11 @@ class Allocator:
         attempt = 0
         while True:
             attempt += 1
-            port = self._pool.take(now)
+            port = self.pool.take(now)
             try:
                 return port, *self._bind(request, port)
             except PortRefused as refused:
-                self._pool.release(port, now)
+                self.pool.release(port, now)
                 if not refused.in_use or attempt == _BIND_ATTEMPTS:
                     raise
 

@@ -28,7 +28,6 @@ from seaway.media.protocol import (
     Close,
     Command,
     Describe,
-    Described,
     Idle,
     Latched,
     List,
@@ -304,11 +303,12 @@ class Engine:
             case List():
                 return self._table.list(command)
             case Describe():
-                return Described(
-                    command.request, "python", "no fast path", len(self._table.sessions), self._fast.flows(),
-                    self._fast.refused, self._fast.last_refusal, tuple(self._fast.rows().items()), self.unknown_source,
-                    0, 0,
-                )  # fmt: skip
+                return self._table.describe(command, self.unknown_source, now)
+
+    def ports_free(self, now: float) -> bool:
+        """Whether a session could be opened now, as far as ports go."""
+        pool = self._table.pool
+        return pool.used + pool.resting(now) < pool.size
 
     # A later process
 

@@ -57,10 +57,14 @@ class PortPool:
     def used(self) -> int:
         return len(self._used)
 
+    def resting(self, now: float) -> int:
+        """Pairs that were released and cannot be taken yet."""
+        self._wake(now)
+        return len(self._resting)
+
     def take(self, now: float) -> int:
         """The even port of a free pair. Raises `PortsExhausted` at once when there is none."""
-        while self._resting and self._resting[0][0] <= now:
-            self._free.append(self._resting.popleft()[1])
+        self._wake(now)
         if not self._free:
             raise PortsExhausted(self.ports, len(self._used), len(self._resting))
         port = self._free.popleft()
@@ -76,3 +80,7 @@ class PortPool:
         """Give a pair back by its even port. Raises `KeyError` when it was not taken."""
         self._used.remove(port)
         self._resting.append((now + self._guard, port))
+
+    def _wake(self, now: float) -> None:
+        while self._resting and self._resting[0][0] <= now:
+            self._free.append(self._resting.popleft()[1])

@@ -31,6 +31,7 @@ __all__ = [
     "LegKind",
     "LegName",
     "LegRequest",
+    "LegTotals",
     "List",
     "Listed",
     "Open",
@@ -278,6 +279,25 @@ class Describe:
 
 
 @dataclass(frozen=True, slots=True)
+class LegTotals:
+    """What came in on all legs of one kind whose RTP socket is of one row, since the relay started; `legs` and the two
+    figures of jitter are those of live sessions."""
+
+    row: str
+    kind: LegKind
+    legs: int
+    packets: int
+    octets: int
+    rtcp_packets: int
+    lost: int
+    reordered: int
+    refused: int
+    unauthenticated: int
+    mean_jitter_ms: float
+    max_jitter_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class Described:
     """`engine` carries established media ("python": none does), `reason` is one line why. `not_fast` counts flows that
     it could not have or that no row admits, `last_not_fast` says why for the last one."""
@@ -293,6 +313,11 @@ class Described:
     unknown_source: int  # packets at demultiplexing ports of no flow
     unsent: int
     oversize: int
+    port_pairs: int = 0
+    """Pairs of the media range: all, those of sessions, and those released a moment ago."""
+    port_pairs_used: int = 0
+    port_pairs_resting: int = 0
+    legs: tuple[LegTotals, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from seaway.media.protocol import (
     AddStreams,
     Close,
     Closed,
+    Describe,
+    Described,
     Failed,
     List,
     Listed,
@@ -23,6 +25,7 @@ from seaway.media.protocol import (
     StatsReply,
     StreamRequest,
 )
+from seaway.media.totals import Totals
 
 __all__ = ["MAX_SESSIONS", "MAX_STREAMS", "SessionMemory", "SessionTable", "no_session"]
 
@@ -62,9 +65,11 @@ class SessionTable:
     ) -> None:
         self.sessions: dict[str, SessionState] = {}
         self._allocator = allocator
+        self.pool = allocator.pool
         self._owners = owners
         self._fast = fast
         self._max_sessions, self._max_streams = max_sessions, max_streams
+        self._totals = Totals()
 
     def open(self, command: Open, now: float) -> Reply:
         name = command.session
@@ -138,6 +143,7 @@ class SessionTable:
             return no_session(command.request, command.session)
         session.closed = True
         stats = tuple(map(self._fast.stats, session.streams))
+        self._totals.ended(session.streams, stats)
         self._fast.forget(session.streams)
         for leg in (leg for stream in session.streams for leg in (stream.a, stream.b)):
             if leg.demux is None:
@@ -156,6 +162,16 @@ class SessionTable:
 
     def list(self, command: List) -> Reply:
         return Listed(command.request, tuple(map(self._info, self.sessions.values())))
+
+    def describe(self, command: Describe, unknown_source: int, now: float) -> Described:
+        """All but what the process knows: its engine, and datagrams that did not leave."""
+        fast, pool = self._fast, self.pool
+        streams = [stream for session in self.sessions.values() for stream in session.streams]
+        return Described(
+            command.request, "python", "no fast path", len(self.sessions), fast.flows(), fast.refused,
+            fast.last_refusal, tuple(fast.rows().items()), unknown_source, 0, 0, pool.size, pool.used,
+            pool.resting(now), self._totals.now(streams, map(fast.stats, streams)),
+        )  # fmt: skip
 
     def _info(self, session: SessionState) -> SessionInfo:
         return SessionInfo(

@@ -7,4 +7,7 @@ __all__ = ["CONTROL_SOCKET", "MAX_ANSWER", "SHOWS", "TURN_SOCKET"]
 CONTROL_SOCKET = "control.sock"
 TURN_SOCKET = "turn.sock"
 MAX_ANSWER = 64 * 1024 * 1024  # octets of one line
-SHOWS = ("status", "zones", "calls", "history", "registrations", "sockets", "dns", "media", "relay", "turn", "counters")
+SHOWS = (
+    "status", "zones", "calls", "history", "registrations", "sockets", "dns", "media", "relay", "turn", "counters",
+    "alarms",
+)  # fmt: skip

@@ -34,10 +34,14 @@ from seaway.media.legs import DemuxPair, PortKey
 from seaway.media.pool import PortPool
 from seaway.media.protocol import Address, Describe, Described, Failed, List, Stats
 from seaway.observe import log
+from seaway.observe.alarms import MEDIA_PORTS
 from seaway.runtime.admission import Admission
+from seaway.runtime.alarm_watch import AlarmWatch
+from seaway.runtime.alarms import AlarmBook, AlarmBooks
 from seaway.runtime.ipc import LineConnection, serve
 from seaway.runtime.journal import Journal
 from seaway.runtime.sockets import SocketError, Sockets
+from seaway.runtime.timer import DeadlineTimer
 from seaway.wire.endpoint import version_of
 
 if TYPE_CHECKING:
@@ -105,6 +109,7 @@ class Relay:
         fast: FastFlows | None = None,
         journal: Journal | None = None,
         reason: str = "no fast path",
+        alarms: AlarmBook | None = None,
     ) -> None:
         self.unsent = 0  # datagrams the kernel did not take
         self.oversize = 0
@@ -120,8 +125,7 @@ class Relay:
         self._log = log.get(part="relay")
         self._connections: dict[LineConnection, bool] = {}  # whether it is told events: not one that only looks
         self._owner: LineConnection | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._armed: float | None = None
+        self._timer = DeadlineTimer(self._loop, self._timeout)
         pairs = [self._demux_pair(each) for each in demux]
         reserved = {port for each in demux for port in (each.rtp, each.rtcp)}
         pool = PortPool(media, reserved=reserved, shuffle=random.SystemRandom().shuffle)
@@ -129,6 +133,7 @@ class Relay:
         if table is not None and table.reads_sockets:
             self._loop.add_reader(table.fileno(), self._up, table)
         self._resume()
+        self._no_ports = AlarmWatch(alarms, MEDIA_PORTS, lambda: self._engine.ports_free(time.monotonic()))
 
     def _resume(self) -> None:
         """Take over what an earlier process left: sessions from the journal, their sockets and flows."""
@@ -234,17 +239,9 @@ class Relay:
         changed = self._engine.take_changed()
         if changed and self._journal is not None:
             self._journal.note(changed)
-        deadline = self._engine.next_deadline()
-        if deadline != self._armed:
-            self._armed = deadline
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer = None
-            if deadline is not None:
-                self._timer = self._loop.call_later(max(0.0, deadline - time.monotonic()), self._timeout)
+        self._timer.arm(self._engine.next_deadline())
 
     def _timeout(self) -> None:
-        self._armed = self._timer = None
         self._engine.handle_timeout(time.monotonic())
         self._flush()
 
@@ -279,6 +276,8 @@ class Relay:
         if reply is not None:
             if isinstance(reply, Failed):
                 self._log.warning("relay.command_failed", what=reply.what, reason=reply.reason, session=reply.session)
+                if reply.what == "ports-exhausted":
+                    self._no_ports.report(reply.reason)
             connection.send(encode(reply))
         self._flush()
 
@@ -296,8 +295,8 @@ class Relay:
 
     def shut(self) -> None:
         """Close every socket. The engine is not used afterwards."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._timer.cancel()
+        self._no_ports.stop()
         for connection in list(self._connections):
             connection.close("the relay stops")
         if self._table is not None and self._table.reads_sockets:
@@ -316,6 +315,7 @@ def run_relay(
     path: FastPath | None = None,
     journal: Journal | None = None,
     closed_rows: frozenset[str] = frozenset(),
+    alarms: AlarmBooks | None = None,
     ready: Callable[[], None] | None = None,
 ) -> None:
     """The main of the process: serves `run_dir/relay.sock` until SIGTERM or SIGINT.
@@ -324,7 +324,8 @@ def run_relay(
     control socket are open. Raises `SocketError`, `IpcError`.
     """
     _raise_descriptor_limit()
-    uvloop.run(_serve(node_name, resolution, run_dir, path, journal, closed_rows, ready))
+    book = alarms.book("relay") if alarms is not None else None
+    uvloop.run(_serve(node_name, resolution, run_dir, path, journal, closed_rows, book, ready))
 
 
 async def _serve(
@@ -334,6 +335,7 @@ async def _serve(
     fast_path: FastPath | None,
     journal: Journal | None,
     closed_rows: frozenset[str],
+    alarms: AlarmBook | None,
     ready: Callable[[], None] | None,
 ) -> None:
     stop = asyncio.Event()
@@ -345,8 +347,9 @@ async def _serve(
     sockets = Sockets(resolution, node_name)
     reason = fast_path.reason if fast_path is not None else "no fast path"
     relay = Relay(
-        sockets, resolution.deployment.ports.media, demux, table=table, fast=fast, journal=journal, reason=reason
-    )
+        sockets, resolution.deployment.ports.media, demux, table=table, fast=fast, journal=journal, reason=reason,
+        alarms=alarms,
+    )  # fmt: skip
     path = run_dir / SOCKET_NAME
     try:
         server = await serve(path, relay, max_line=MAX_COMMAND)

@@ -29,6 +29,7 @@ from seaway.identity.certificates import check
 from seaway.media.protocol import Command, Event, Reply
 from seaway.observe import log
 from seaway.observe.counters import Counters
+from seaway.runtime.alarms import AlarmBooks
 from seaway.runtime.config import ConfigError, NodeConfig
 from seaway.runtime.control_config import SIP_UDP_ROWS, control_config
 from seaway.runtime.dialer import Dialer
@@ -42,6 +43,7 @@ from seaway.runtime.sockets import RowSocket, Sockets
 from seaway.runtime.status import StatusServer
 from seaway.runtime.tls import TlsContexts, load_contexts
 from seaway.runtime.udp import UdpListener
+from seaway.runtime.zone_alarms import ZoneAlarms
 from seaway.wire.endpoint import version_of
 
 __all__ = ["MediaCore", "Prepared", "prepare", "run_signal"]
@@ -106,24 +108,26 @@ def prepare(config: NodeConfig, deployment: Deployment, resolution: Resolution, 
 def run_signal(
     prepared: Prepared,
     *,
+    alarms: AlarmBooks | None = None,
     ready: Callable[[], None] | None = None,
     make_core: Callable[[ControlConfig, Callable[[int], bytes]], MediaCore] = Control,
 ) -> None:
     """The main of the process, until SIGTERM or SIGINT. `ready` is called once when everything is open."""
     _raise_descriptor_limit()
     _calm_collector()
-    uvloop.run(_serve(prepared, ready, make_core))
+    uvloop.run(_serve(prepared, alarms or AlarmBooks(), ready, make_core))
 
 
 async def _serve(
     prepared: Prepared,
+    alarms: AlarmBooks,
     ready: Callable[[], None] | None,
     make_core: Callable[[ControlConfig, Callable[[int], bytes]], MediaCore],
 ) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    node = _Node(prepared, make_core(prepared.control, secrets.token_bytes))
+    node = _Node(prepared, make_core(prepared.control, secrets.token_bytes), alarms)
     try:
         await node.start()
         if ready is not None:
@@ -136,7 +140,7 @@ async def _serve(
 class _Node:
     """Everything of this process, wired together."""
 
-    def __init__(self, prepared: Prepared, core: MediaCore) -> None:
+    def __init__(self, prepared: Prepared, core: MediaCore, alarms: AlarmBooks) -> None:
         config, sockets = prepared.config, prepared.sockets
         self._core = core
         self._config = config
@@ -179,9 +183,12 @@ class _Node:
         )
         self._relay_task: asyncio.Task[None] | None = None
         self._clock: asyncio.TimerHandle | None = None
+        book = alarms.book("signal")
+        self._zones = ZoneAlarms(book, lambda: core.snapshot("zones", time.monotonic()))
         self._status = StatusServer(
-            config.run_dir, prepared, core, self._resolver, self._connections, self._counters, self._datagrams
-        )
+            config.run_dir, prepared, core, self._resolver, self._connections, self._counters, self._datagrams,
+            alarms, book,
+        )  # fmt: skip
 
     def _udp(self, listener: Listener, sock: RowSocket, sockets: Sockets) -> UdpListener:
         def permitted(remote: tuple[str, int]) -> None:
@@ -198,6 +205,7 @@ class _Node:
         now = self._tell_time()
         self.driver.tell(self._core.start, now)
         self.driver.settle(now)
+        self._zones.start()
         self._log.info("signal.ready", listeners=len(self._listeners) + len(self._datagrams))
 
     def _tell_time(self) -> float:
@@ -219,6 +227,7 @@ class _Node:
             datagrams.close()
         self._lookups.close()
         self._resolver.close()
+        self._zones.stop()
         self.driver.stop()
         if self._relay_task is not None:
             self._relay_task.cancel()

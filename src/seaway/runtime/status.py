@@ -1,7 +1,7 @@
 """`control.sock`: what `seaway status` asks, answered by the signal process. One JSON object per line, both ways.
 
 A question is `{"show": "zones"}`; an answer `{"show": "zones", "rows": [...]}` or `{"error": "..."}`. Only root and the
-node's own user can connect. Nothing here changes anything.
+node's own user can connect. Nothing here changes anything but `{"do": "acknowledge", "alarm": ID}`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from seaway.media.encoding import MAX_REPLY, ProtocolError, decode_message, enco
 from seaway.media.protocol import Describe, Described, Event, Reply, SessionInfo, Stats, StatsReply
 from seaway.observe import log
 from seaway.observe.counters import Counters
+from seaway.runtime.alarms import AlarmBook, AlarmBooks
 from seaway.runtime.control_protocol import CONTROL_SOCKET, SHOWS
 from seaway.runtime.ipc import IpcError, LineConnection, ask, serve
 from seaway.runtime.listener import Connections
@@ -48,6 +49,8 @@ class StatusServer:
         connections: Connections,
         counters: Counters,
         datagrams: dict[tuple[str, int], UdpListener],
+        alarms: AlarmBooks,
+        book: AlarmBook,
     ) -> None:
         self.prepared = prepared
         self._run_dir = run_dir
@@ -56,6 +59,8 @@ class StatusServer:
         self._connections = connections
         self._counters = counters
         self._datagrams = datagrams
+        self._alarms = alarms
+        self._book = book
         self._server: asyncio.AbstractServer | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._started = time.monotonic()
@@ -88,16 +93,26 @@ class StatusServer:
     async def _reply(self, connection: LineConnection, line: bytes) -> None:
         try:
             question = json.loads(line)
-            show = question.get("show") if isinstance(question, dict) else None
-            if show not in SHOWS:
+            if not isinstance(question, dict):
+                raise ValueError("a question is an object")
+            show = question.get("show")
+            answer: dict[str, Any]
+            if question.get("do") == "acknowledge":
+                answer = self._acknowledge(question.get("alarm"))
+            elif show in SHOWS:
+                answer = {"show": show, "rows": await self._rows(show)}
+            else:
                 raise ValueError(f"there is no such view; there are {', '.join(SHOWS)}")
-            answer: dict[str, Any] = {"show": show, "rows": await self._rows(show)}
         except (ValueError, RecursionError, IpcError) as error:
             answer = {"error": str(error)}
         except Exception as error:  # noqa: BLE001  # a defect of ours: this question only
             self._log.error("defect", where="status", error=str(error), exc_info=error)
             answer = {"error": f"{type(error).__name__} in the node; its log has more"}
         connection.send(json.dumps(answer, default=str).encode() + b"\n")
+
+    def _acknowledge(self, alarm: object) -> dict[str, Any]:
+        failure = self._alarms.acknowledge(self._book, str(alarm))
+        return {"error": failure} if failure is not None else {"done": "acknowledge"}
 
     # -- views
 
@@ -111,6 +126,8 @@ class StatusServer:
             return self._resolver.snapshot()
         if show == "media":
             return [_session(each) for each in await self._media()]
+        if show == "alarms":
+            return self._alarms.gather(self._book)
         if show == "relay":
             return [await self._relay()]
         if show == "turn":
@@ -141,6 +158,7 @@ class StatusServer:
             "registrations": len(self._core.snapshot("registrations", now)),
             "connections": len(self._connections),
             "media_sessions": relay,  # null: the relay does not answer
+            "alarms": sum(each["state"] == "raised" for each in self._alarms.gather(self._book)),
             "defects": self._counters.get("defects"),
         }
 

@@ -27,7 +27,9 @@ from seaway.catalog.resolve import Resolution, resolve
 from seaway.identity.certificates import CertificateError
 from seaway.media.flows import FlowError
 from seaway.observe import log
+from seaway.observe.alarms import ENGINE, RESTARTED
 from seaway.runtime import relay, signalling, turn
+from seaway.runtime.alarms import AlarmBooks
 from seaway.runtime.config import ConfigError, NodeConfig, load_node_config
 from seaway.runtime.fastpath.choose import FastPath, choose
 from seaway.runtime.ipc import IpcError
@@ -102,6 +104,8 @@ class _Supervisor:
         self._fast_path: FastPath | None = None
         self._journal = Journal.create()
         self._addresses = [str(each.ip) for _, nic in deployment.node(config.node).nics for each in nic.addresses]
+        alarms = AlarmBooks()
+        self._alarms = alarms.book("supervisor")
 
         def relay_main(ready: Callable[[], None]) -> None:
             self._leave_root()
@@ -112,19 +116,20 @@ class _Supervisor:
                 path=self._fast_path,
                 journal=self._journal,
                 closed_rows=frozenset(config.media.closed_rows),
+                alarms=alarms,
                 ready=ready,
             )
 
         def signal_main(ready: Callable[[], None]) -> None:
             prepared = signalling.prepare(config, deployment, resolution, secret)
             self._leave_root()
-            signalling.run_signal(prepared, ready=ready)
+            signalling.run_signal(prepared, alarms=alarms, ready=ready)
 
         def turn_main(ready: Callable[[], None]) -> None:
             table = self._fast_path.empty_table("turn") if self._fast_path is not None else None
             prepared = turn.prepare_turn(config, deployment, resolution, secret)
             self._leave_root()
-            turn.run_turn(prepared, config.run_dir, table=table, ready=ready)
+            turn.run_turn(prepared, config.run_dir, table=table, alarms=alarms, ready=ready)
 
         # The relay first: `signal` looks for it at once.
         self._children = [_Child("relay", relay_main, uses_fast_path=True), _Child("signal", signal_main)]
@@ -249,6 +254,8 @@ class _Supervisor:
     def _watch(self) -> int:
         while True:
             dues = [child.due for child in self._children if child.due is not None]
+            if (deadline := self._alarms.next_deadline()) is not None:
+                dues.append(deadline)
             wait = max(0.0, min(dues) - time.monotonic()) if dues else 3600.0
             got = signal.sigtimedwait(self._signals, wait)
             if got is not None and got.si_signo in (signal.SIGTERM, signal.SIGINT):
@@ -256,6 +263,7 @@ class _Supervisor:
                 return 0
             self._reap()
             self._worker_again()
+            self._alarms.tick()
             for child in self._children:
                 if len(child.deaths) > _INTENSITY[0]:
                     self._log.error("node.given_up", child=child.name, deaths=len(child.deaths))
@@ -270,6 +278,7 @@ class _Supervisor:
                     if failure is not None:
                         self._log.error("child.not_started", child=child.name, reason=failure)
                     else:
+                        self._alarms.ease(RESTARTED, subject=child.name)
                         self._announce(self._config.run_dir / READY_FILE)
 
     def _reap(self) -> None:
@@ -285,6 +294,7 @@ class _Supervisor:
                 child.pause = _BACK_OFF[0]
             child.deaths = [each for each in child.deaths if each > now - _INTENSITY[1]] + [now]
             self._log.error("child.died", child=child.name, pid=child.pid, status=code, restart_in=child.pause)
+            self._alarms.report(RESTARTED, f"{child.name}, process {child.pid}, {_ending(code)}", subject=child.name)
             child.pid, child.due = 0, now + child.pause
             child.pause = min(child.pause * 2, _BACK_OFF[1])
 
@@ -295,7 +305,10 @@ class _Supervisor:
         if path is None or path.process is None or path.process.poll() is None:
             return
         self._log.error("worker.died", pid=path.process.pid, status=path.process.returncode)
+        code = path.process.returncode
+        self._alarms.report(RESTARTED, f"worker, process {path.process.pid}, {_ending(code)}", subject="worker")
         self._fast_path = self._choose()
+        self._alarms.ease(RESTARTED, subject="worker")
         for child in self._children:
             if child.uses_fast_path and child.pid:
                 _kill(child.pid, signal.SIGKILL)
@@ -304,6 +317,10 @@ class _Supervisor:
         uid = self._user.uid if self._user else None
         path = choose(self._config.media.engine, self._addresses, self._config.run_dir, uid)
         self._log.info("fastpath.ready", engine=path.engine, reason=path.reason)
+        if path.wanted is not None:
+            self._alarms.report(ENGINE, f"{path.engine} carries media: {path.reason}", again=False)
+        else:
+            self._alarms.ease(ENGINE)
         return path
 
     # -- stopping
@@ -324,6 +341,10 @@ class _Supervisor:
             os.waitpid(child.pid, 0)
         for child in self._children:
             child.pid = 0
+
+
+def _ending(code: int) -> str:
+    return f"ended with status {code}" if code >= 0 else f"was killed by signal {-code}"
 
 
 def _kill(pid: int, number: int) -> None:

@@ -20,6 +20,7 @@ from seaway.catalog.model import Transport
 from seaway.catalog.resolve import Resolution
 from seaway.identity.certificates import check
 from seaway.media.flows import FlowTable
+from seaway.runtime.alarms import AlarmBook, AlarmBooks
 from seaway.runtime.config import ConfigError, NodeConfig
 from seaway.runtime.sockets import Sockets
 from seaway.runtime.tls import load_contexts
@@ -74,7 +75,12 @@ def prepare_turn(config: NodeConfig, deployment: Deployment, resolution: Resolut
 
 
 def run_turn(
-    prepared: PreparedTurn, run_dir: Path, *, table: FlowTable | None = None, ready: Callable[[], None] | None = None
+    prepared: PreparedTurn,
+    run_dir: Path,
+    *,
+    table: FlowTable | None = None,
+    alarms: AlarmBooks | None = None,
+    ready: Callable[[], None] | None = None,
 ) -> None:
     """The main of the process, until SIGTERM or SIGINT. `ready` is called once when everything is open.
 
@@ -83,16 +89,21 @@ def run_turn(
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    uvloop.run(_serve(prepared, run_dir, table, ready))
+    book = alarms.book("turn") if alarms is not None else None
+    uvloop.run(_serve(prepared, run_dir, table, book, ready))
 
 
 async def _serve(
-    prepared: PreparedTurn, run_dir: Path, table: FlowTable | None, ready: Callable[[], None] | None
+    prepared: PreparedTurn,
+    run_dir: Path,
+    table: FlowTable | None,
+    alarms: AlarmBook | None,
+    ready: Callable[[], None] | None,
 ) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    process = TurnProcess(prepared, table)
+    process = TurnProcess(prepared, table, alarms)
     status = TurnStatus(run_dir, process)
     try:
         await status.start()

@@ -22,9 +22,12 @@ from seaway.core.turn.server import TurnServer
 from seaway.media.flows import FlowError, FlowTable, PortKind
 from seaway.observe import log
 from seaway.observe.counters import Counters
+from seaway.runtime.alarms import AlarmBook
 from seaway.runtime.sockets import RowSocket, Sockets
+from seaway.runtime.timer import DeadlineTimer
 from seaway.runtime.tls import TlsContexts
 from seaway.runtime.turn_accept import Acceptor, Crowd
+from seaway.runtime.turn_alarms import TurnAlarms
 from seaway.runtime.turn_flows import TurnFlows
 from seaway.runtime.turn_peers import TurnPeers
 from seaway.runtime.turn_places import Place, RelayPlaces
@@ -57,7 +60,7 @@ class PreparedTurn:
 class TurnProcess:
     """Sockets, streams and timer of one TURN core, in the running event loop."""
 
-    def __init__(self, prepared: PreparedTurn, table: FlowTable | None) -> None:
+    def __init__(self, prepared: PreparedTurn, table: FlowTable | None, alarms: AlarmBook | None = None) -> None:
         self.counters = Counters()
         self.clients: dict[ClientKey, ClientStream] = {}
         self.sockets = prepared.sockets
@@ -68,6 +71,7 @@ class TurnProcess:
         )
         self.core = TurnServer(prepared.core, self.ports, secrets.token_bytes, time.monotonic(), time.time())
         self.core.set_alternate(self._alternate)
+        self._alarms = TurnAlarms(alarms, self.core, prepared.core.max_allocations)
         self.peers = TurnPeers(self.core, self, self.counters)
         self.log = log.get(part="turn")
         self._turn = prepared.turn
@@ -79,8 +83,7 @@ class TurnProcess:
         self._attached: list[Address] = []  # those that the fast path has
         self._acceptors: list[Acceptor] = []
         self._number = 0
-        self._timer: asyncio.TimerHandle | None = None
-        self._armed: float | None = None
+        self._timer = DeadlineTimer(self._loop, self._due)
         for place, made in prepared.open:
             if place.transport is Transport.UDP:
                 self._serve_datagrams(made)
@@ -223,14 +226,7 @@ class TurnProcess:
                 self._to_client(output.client, output.data)
             else:
                 self._other(output)
-        deadline = self.core.next_deadline()
-        if deadline != self._armed:
-            self._armed = deadline
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer = None
-            if deadline is not None:
-                self._timer = self._loop.call_later(max(0.0, deadline - time.monotonic()), self._due)
+        self._timer.arm(self.core.next_deadline())
 
     def _to_client(self, client: ClientKey, data: bytes) -> None:
         if client.transport == "udp":
@@ -278,6 +274,8 @@ class TurnProcess:
     def _event(self, event: io.Event) -> None:
         name = type(event).__name__
         self.counters.add(f"turn.{name}")
+        if isinstance(event, io.AllocationRefused):
+            self._alarms.refused(event)
         fields = {key: value for key, value in event._asdict().items() if key != "client"}
         client = f"{shown(event.client.remote)}/{event.client.transport}"
         serious = isinstance(event, io.AllocationRefused | io.AuthenticationFailed)
@@ -288,7 +286,6 @@ class TurnProcess:
     # -- time
 
     def _due(self) -> None:
-        self._armed = self._timer = None
         self.core.handle_timeout(time.monotonic())
         self.settle()
 
@@ -303,9 +300,9 @@ class TurnProcess:
 
     def stop(self) -> None:
         """Close every socket. The core is not used afterwards."""
-        for timer in (self._timer, self._sweeper):
-            if timer is not None:
-                timer.cancel()
+        self._timer.cancel()
+        self._alarms.stop()
+        self._sweeper.cancel()
         for acceptor in self._acceptors:
             acceptor.close()
         for stream in list(self.clients.values()):

@@ -22,7 +22,13 @@ class RelayPortPool:
         _shuffle(order, random_octets)
         self._queue = deque(order)  # may have ports that `_free` no longer has
         self._free = set(order)
+        self.size = len(order)
         self._resting: deque[tuple[float, int]] = deque()
+
+    @property
+    def resting(self) -> int:
+        """Released and, when last looked at, not to be taken yet."""
+        return len(self._resting)
 
     @property
     def free(self) -> int:
@@ -30,7 +36,7 @@ class RelayPortPool:
 
     def take(self, now: float) -> int | None:
         """A free port; `None` when there is none."""
-        self._wake(now)
+        self.wake(now)
         while self._queue:
             port = self._queue.popleft()
             if port in self._free:
@@ -40,7 +46,7 @@ class RelayPortPool:
 
     def take_even(self, now: float, *, with_next: bool) -> int | None:
         """A free even port; with `with_next` the port after it is taken as well (EVEN-PORT with the R bit)."""
-        self._wake(now)
+        self.wake(now)
         for _ in range(len(self._queue)):
             port = self._queue.popleft()
             if port not in self._free:
@@ -56,7 +62,8 @@ class RelayPortPool:
     def release(self, port: int, now: float) -> None:
         self._resting.append((now + GUARD_TIME, port))
 
-    def _wake(self, now: float) -> None:
+    def wake(self, now: float) -> None:
+        """Ports that have rested long enough are free again."""
         while self._resting and self._resting[0][0] <= now:
             port = self._resting.popleft()[1]
             if port not in self._free:

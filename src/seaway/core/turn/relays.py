@@ -102,6 +102,12 @@ class Relays:
         found = self.owners.get(RelayKey(transport, source))
         return None if found is None else found[1].public
 
+    def pools(self, now: float) -> dict[tuple[Family, RelayTransport], RelayPortPool]:
+        """Of the families and transports that were asked for so far."""
+        for pool in self._pools.values():
+            pool.wake(now)
+        return self._pools
+
     def _pool(self, family: Family, transport: RelayTransport) -> RelayPortPool:
         pool = self._pools.get((family, transport))
         if pool is None:

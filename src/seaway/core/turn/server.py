@@ -22,11 +22,13 @@ from seaway.core.turn.io import (
     Output,
     RelayKey,
     RelayPorts,
+    RelayTransport,
     SendToClient,
 )
 from seaway.core.turn.login import Login
 from seaway.core.turn.parts import Parts
 from seaway.core.turn.peers import Peers
+from seaway.core.turn.port_pool import RelayPortPool
 from seaway.core.turn.relaying import Relaying
 from seaway.core.turn.request import Request, encoded, failure, mapped, success
 from seaway.core.turn.streams import Streams
@@ -148,6 +150,10 @@ class TurnServer:
     @property
     def allocations(self) -> int:
         return len(self._by_client)
+
+    def pools(self, now: float) -> dict[tuple[Family, RelayTransport], RelayPortPool]:
+        """The pools of relay ports that are in use, to be looked at and not changed."""
+        return self._parts.relays.pools(now)
 
     def snapshot(self) -> list[Allocation]:
         """All allocations, to be looked at and not changed."""

@@ -38,7 +38,10 @@ class FastPath:
         pins: Path | None = None,
         process: subprocess.Popen[bytes] | None = None,
         socket: Path | None = None,
+        wanted: str | None = None,
     ) -> None:
+        self.wanted = wanted
+        """Of the configuration, when that cannot be had and `reason` says why; `None`: this is what was asked for."""
         self.engine = engine
         self.reason = reason
         self.process = process
@@ -83,23 +86,28 @@ class FastPath:
 def choose(wanted: EngineName, addresses: Sequence[str], run_dir: Path, uid: int | None) -> FastPath:
     """`addresses` are those of the node's NICs, `uid` the user of the processes that will use it (`None`: ours).
 
-    Raises `FlowError` when an engine was asked for by name and cannot be had.
+    An engine that was asked for by name and cannot be had is replaced as `auto` would, and `wanted` of the result names
+    it.
     """
     if wanted == "python":
         return FastPath("python", "chosen in the configuration ([media] engine)")
-    reasons: list[str] = []
-    if wanted != "userspace":
+    if wanted != "auto":
         try:
+            if wanted == "userspace":
+                return _worker(run_dir, uid, "chosen in the configuration ([media] engine)")
             return _kernel(wanted, addresses, run_dir / _PINS)
         except FlowError as error:
-            if wanted != "auto":
-                raise
-            reasons.append(str(error))
+            instead = choose("auto", addresses, run_dir, uid)
+            instead.wanted, instead.reason = wanted, f"no {wanted}: {error}; {instead.reason}"
+            return instead
+    reasons: list[str] = []
     try:
-        return _worker(run_dir, uid, "; ".join(reasons) or "chosen in the configuration ([media] engine)")
+        return _kernel(wanted, addresses, run_dir / _PINS)
     except FlowError as error:
-        if wanted != "auto":
-            raise
+        reasons.append(str(error))
+    try:
+        return _worker(run_dir, uid, "; ".join(reasons))
+    except FlowError as error:
         reasons.append(str(error))
     return FastPath("python", "; ".join(reasons))
 

@@ -1,0 +1,21 @@
+"""`seaway alarms`: what is wrong with a running node, and that somebody looks after it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from seaway.admin.status import ask, command, run_dir_of, table
+
+__all__ = ["acknowledge", "show"]
+
+
+def show(options: argparse.Namespace) -> int:
+    rows = ask(run_dir_of(options), "alarms")
+    print(json.dumps(rows, indent=2) if options.json else table(rows))
+    return 0
+
+
+def acknowledge(options: argparse.Namespace) -> int:
+    command(run_dir_of(options), {"do": "acknowledge", "alarm": options.id})
+    return 0
