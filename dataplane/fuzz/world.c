@@ -98,7 +98,7 @@ static bool model_pass(uint32_t port, const struct address *source, const uint8_
         data += 4;
         size -= 4;
         if (ports[port].kind == PORT_CHANNEL) {
-            if (prefix >> 16 < 0x4000 || prefix >> 16 > 0x4fff || (prefix & 0xffff) > size)
+            if (prefix >> 16 < 0x4000 || prefix >> 16 > 0x7fff || (prefix & 0xffff) > size)
                 return false;
             size = prefix & 0xffff;
             prefix >>= 16;
