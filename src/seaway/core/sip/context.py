@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from seaway.core.sip.client import ClientTransaction
+from seaway.core.sip.forking import BREADTH
 from seaway.core.sip.io import Flow, Hop, Place
 from seaway.core.sip.server import ServerTransaction
 from seaway.wire.sip.message import Request, Response
 
-__all__ = ["Branch", "Context", "ProxyUser", "Target"]
+__all__ = ["Branch", "Context", "ProxyUser", "Search", "Target"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Target:
     `more` are hops that are tried in turn when `where` fails (RFC 3263 §4.3); a `Place` finds them by itself.
     `routes` are whole Route lines for it (RFC 3327 §5.4). `others` lead to the same device and are tried one after the
     other when this flow turns out to be dead (RFC 5626 §7). `mark` is the user's.
+    `hop_count` is what Max-Forwards of a request that begins something is lowered to.
     """
 
     uri: bytes
@@ -29,16 +31,24 @@ class Target:
     routes: tuple[bytes, ...] = ()
     others: tuple[Target, ...] = ()
     mark: Any = None
+    hop_count: int = 255
 
 
 class Branch:
-    """One forwarded copy of a request."""
+    """One forwarded copy of a request: `request`, which is that of the context or an edited copy."""
 
-    __slots__ = ("cancel", "client", "context", "early", "final", "more", "ringing", "target")
+    __slots__ = (
+        "breadth", "call", "cancel", "client", "context", "early", "final", "more", "request", "ringing", "target",
+    )  # fmt: skip
 
-    def __init__(self, context: Context, target: Target) -> None:
+    def __init__(
+        self, context: Context, target: Target, request: Request, call: Any = None, breadth: int | None = None
+    ) -> None:
         self.context = context
         self.target = target
+        self.request = request
+        self.call = call  # the user's
+        self.breadth = breadth  # share of Max-Breadth that it has; None: all there is (RFC 5393 §5)
         self.client: ClientTransaction | None = None
         self.final: Response | None = None
         self.more = target.more  # hops not yet tried
@@ -60,14 +70,17 @@ class Context:
         "admitted",
         "authenticated",
         "branches",
+        "breadth",
         "call",
         "call_id",
         "cancelled",
         "flow",
+        "hops",
         "later",
         "path",
         "payload",
         "request",
+        "search",
         "server",
         "token",
         "zone",
@@ -85,9 +98,29 @@ class Context:
         self.zone: Any = None  # the user's
         self.call: Any = None  # the user's
         self.path: bytes | None = None
+        self.search: Search | None = None  # asked for more targets when all branches have failed
+        self.hops = 70  # Max-Forwards, decremented
+        self.breadth = BREADTH  # Max-Breadth (RFC 5393 §5)
         self.branches: list[Branch] = []
         self.later: list[list[Target]] = []
         self.cancelled = False
+
+    def release(self) -> None:
+        """After the final response: let go of what no retransmission needs. Transactions stay for half a minute, so
+        this is most of the memory of a call; and without the circle of context and branches it ends with the last of
+        them."""
+        if all(branch.final is not None for branch in self.branches):
+            self.branches, self.later, self.search = [], [], None
+            request = self.request
+            request.names, request.lines, request.body = [], [], b""
+
+
+class Search(Protocol):
+    """What goes on after a first set of targets."""
+
+    def exhausted(self, best: Response, now: float) -> bool:
+        """All branches have failed, `best` is what would go upstream. True: the search goes on, at once or later, with
+        `Proxy.forward` or at its end `Proxy.give_up`."""
 
 
 class ProxyUser(Protocol):

@@ -14,10 +14,12 @@ from typing import Any
 from seaway.core.sip.build import build_cancel, build_response, build_trying
 from seaway.core.sip.client import ClientTransaction
 from seaway.core.sip.context import Branch, Context, ProxyUser, Target
+from seaway.core.sip.forking import max_breadth, merge_challenges, share_of
 from seaway.core.sip.io import Flow, Hop, Place
 from seaway.core.sip.layer import TransactionLayer
 from seaway.core.sip.locator import Locator
-from seaway.core.sip.loops import loop_hash, loops
+from seaway.core.sip.loops import loops
+from seaway.core.sip.onward import Onward
 from seaway.core.sip.ranking import rank
 from seaway.core.sip.routing import max_forwards, pop_own_routes, restore_strict
 from seaway.core.sip.server import ServerTransaction
@@ -32,7 +34,6 @@ from seaway.wire.sip.message import Request, Response, parse
 
 __all__ = ["Proxy"]
 
-_DIALOG_METHODS = frozenset((b"INVITE", b"SUBSCRIBE", b"REFER", b"NOTIFY"))
 _AMPLIFICATION = 3  # octets sent for each octet received, to somebody unknown over UDP
 _PATIENCE = (12.0, 5.0)  # seconds for a first answer when there is another hop: by a stream, dialling included; UDP
 
@@ -56,6 +57,7 @@ class Proxy:
         self._sides = sides
         self._tokens = tokens
         self._prefix = MAGIC + boot
+        self._onward = Onward(sides, tokens, self._prefix)
         self._counter = 0
         self._boot = boot
         self.counters = counters
@@ -67,7 +69,9 @@ class Proxy:
         context = Context(server, request, flow, request.require(b"call-id"))
         server.context = context
         try:
-            left = max_forwards(request)
+            left = context.hops = max_forwards(request)
+            if b"max-breadth" in request.names:
+                context.breadth = max_breadth(request)
             own = self._own_route(request)
             if own:
                 context.token = self._tokens.check(own, context.call_id)
@@ -98,8 +102,9 @@ class Proxy:
         if not isinstance(context, Context) or context.cancelled:
             return
         context.cancelled = True
-        if not context.branches:
+        if all(branch.final is not None for branch in context.branches):  # none yet, or between two steps of a search
             self.reject(context, 487, now)
+            context.release()
             return
         self.cancel_branches(context, now)
 
@@ -160,14 +165,33 @@ class Proxy:
 
     # -- for the user
 
-    def forward(self, context: Context, targets: list[Target], now: float) -> None:
-        """Send the request to all `targets` at once (RFC 3261 §16.6). Nothing happens after a CANCEL."""
-        if context.cancelled:
+    def forward(
+        self, context: Context, targets: list[Target], now: float, request: Request | None = None, call: Any = None,
+        share: int = 1,
+    ) -> None:  # fmt: skip
+        """Send the request to all `targets` at once (RFC 3261 §16.6), beside those it was sent to before.
+
+        `request` is an edited copy to send instead; `call` is the user's and stands in the branches; `share` is how
+        many calls of `forward` divide the breadth among them (RFC 5393 §5.3.3). Nothing happens after a CANCEL or a
+        final response; 440 when no branch may be added.
+        """
+        if context.cancelled or context.server.request is None:
             return
-        branches = [Branch(context, target) for target in targets]
-        context.branches += branches
-        for branch in branches:
+        breadth = share_of(context, len(targets), share)
+        if breadth == 0:
+            if not context.branches:
+                self.reject(context, 440, now)
+            return
+        begun = [Branch(context, target, request or context.request, call, breadth) for target in targets]
+        context.branches += begun
+        for branch in begun:
             self._send(branch, now)
+
+    def give_up(self, context: Context, now: float) -> None:
+        """A search that went on has found nothing more: the best response so far goes upstream."""
+        if context.server.request is not None and not context.cancelled:
+            context.search = None
+            self._conclude(context, now)
 
     def forward_ack(self, request: Request, target: Target, now: float) -> None:
         """Send an ACK for a 2xx on, stateless (RFC 3261 §16.11)."""
@@ -181,7 +205,7 @@ class Proxy:
 
             self.locator.locate(target.where, located, now)
             return
-        via = self._sides.via(target.where) + self._branch_id(request)
+        via = self._sides.via(target.where) + self._onward.branch(request)
         lines = [b"ACK %b SIP/2.0" % target.uri, via, *request.lines]
         if target.where.transport != "udp" and b"content-length" not in request.names:
             lines.append(b"Content-Length: %d" % len(request.body))
@@ -227,7 +251,7 @@ class Proxy:
                 self._user.finished(context, status, now)
             if len(context.branches) > 1:
                 self.cancel_branches(context, now)
-            _release(context)
+            context.release()
 
     def fail(self, branch: Branch, status: int, now: float) -> None:
         """The final response of `branch` cannot be used: it counts as `status` of our own."""
@@ -277,7 +301,8 @@ class Proxy:
             return status == 430
         context.branches.remove(branch)
         self.counters["sip.flow.next"] += 1
-        self.forward(context, [replace(target.others[0], others=target.others[1:])], now)
+        following = replace(target.others[0], others=target.others[1:])
+        self.forward(context, [following], now, branch.request, branch.call)
         return True
 
     def _send(self, branch: Branch, now: float) -> None:
@@ -287,8 +312,8 @@ class Proxy:
         if isinstance(where, Place):
             self.locator.locate(where, lambda hops, why, now: self._located(branch, hops, why, now), now)
             return
-        key = self._branch_id(context.request)
-        data = self._edited(context, target, where, key)
+        key = self._onward.branch(context.request)
+        data = self._onward.edited(branch, where, key)
         patience = _PATIENCE[where.transport == "udp"] if branch.more else TIMEOUT
         branch.client = self.layer.send_request(key, context.request.method, data, where, branch, now, patience)
 
@@ -315,30 +340,6 @@ class Proxy:
         self._send(branch, now)
         return True
 
-    def _edited(self, context: Context, target: Target, where: Flow | Hop, key: bytes) -> bytes:
-        """The request as it goes out (RFC 3261 §16.6 steps 2 to 8)."""
-        request = context.request
-        sides = self._sides
-        lines = [b"%b %b SIP/2.0" % (request.method, target.uri), sides.via(where) + key, *target.routes]
-        if request.method in _DIALOG_METHODS and context.token is None:
-            call_id = context.call_id
-            inbound = sides.record_route(context.flow)
-            outbound = sides.record_route(where)
-            if inbound is outbound and context.payload == target.payload == b"n":
-                lines.append(inbound % self._tokens.make(b"n", call_id))
-            else:  # double Record-Route (RFC 5658): each side gets the token of the other
-                lines.append(outbound % self._tokens.make(target.payload, call_id))
-                lines.append(inbound % self._tokens.make(context.payload, call_id))
-        lines += request.lines
-        if where.transport != "udp" and b"content-length" not in request.names:
-            lines.append(b"Content-Length: %d" % len(request.body))  # a stream needs it (RFC 3261 §16.6 step 9)
-        lines += (b"", request.body)
-        return b"\r\n".join(lines)
-
-    def _branch_id(self, request: Request) -> bytes:
-        self._counter += 1
-        return b"%b%x.%x" % (self._prefix, self._counter, loop_hash(request))
-
     def _send_cancel(self, branch: Branch, now: float) -> None:
         client = branch.client
         if client is None or client.cancelled or not client.invite or client.state is not State.PROCEEDING:
@@ -353,7 +354,7 @@ class Proxy:
     def _conclude(self, context: Context, now: float) -> None:
         """RFC 3261 §16.7 steps 5 and 6: when all branches are final, send the best response."""
         if context.server.request is None:  # a 2xx has gone already
-            _release(context)
+            context.release()
             return
         finals = [branch for branch in context.branches if branch.final is not None]
         if any(branch.final is not None and branch.final.status >= 600 for branch in finals):
@@ -362,16 +363,24 @@ class Proxy:
                 return
         if len(finals) < len(context.branches):
             return
+        if not finals:  # a search that never got as far as a branch
+            self.reject(context, 480, now)
+            return
         if context.later and not context.cancelled and all(each.final.status < 600 for each in finals if each.final):
             self.forward(context, context.later.pop(0), now)
             return
         best = min(finals, key=rank)
         response = best.final
         assert response is not None
+        search = context.search
+        if search is not None and response.status < 600 and not context.cancelled and search.exhausted(response, now):
+            return
+        if len(finals) > 1:
+            merge_challenges(response, (each.final for each in finals if each.final is not None))
         self._user.response(best, response, now)
         self._respond(context, response, now)
         self._user.finished(context, response.status, now)
-        _release(context)
+        context.release()
 
     def _respond(self, context: Context, response: Response, now: float) -> None:
         server = context.server
@@ -385,12 +394,3 @@ class Proxy:
 
 
 _SENT = Response(200, b"OK", [], [], b"")  # stands for a 2xx that went upstream
-
-
-def _release(context: Context) -> None:
-    """After the final response: let go of what no retransmission needs. Transactions stay for half a minute, so this
-    is most of the memory of a call; and without the circle of context and branches it ends with the last of them."""
-    if all(branch.final is not None for branch in context.branches):
-        context.branches, context.later = [], []
-        request = context.request
-        request.names, request.lines, request.body = [], [], b""
