@@ -121,7 +121,7 @@ class Section:
                 del self.lines[index]
             self.lines[found[0]] = text + self._end(found[0])
         else:
-            self._insert(self._connection_index(), text)
+            self.insert(self._connection_index(), text)
 
     def _connection_index(self) -> int:
         """Where a new `c=` belongs: after the last line of a type that comes before it (RFC 8866 §5)."""
@@ -143,7 +143,7 @@ class Section:
         line = self.lines[index]
         return line[len(strip_end(line)) :]
 
-    def _insert(self, index: int, text: bytes) -> None:
+    def insert(self, index: int, text: bytes) -> None:
         """Put `text` before line `index`, with the terminator of its neighbour above."""
         neighbour = self._end(index - 1) if index else b"\r\n"
         if not neighbour:
@@ -156,7 +156,7 @@ class Section:
         index = len(self.lines)
         while index and not strip_end(self.lines[index - 1]):
             index -= 1  # blank lines at the very end stay there
-        self._insert(index, text)
+        self.insert(index, text)
 
 
 def _is_named(line: bytes, names: Collection[bytes]) -> bool:
