@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Literal
 
+from seaway.policy.patterns import MAX_ALIAS, Matcher, PatternError
+
 __all__ = ["DEFAULT_SUBZONE", "TRAVERSAL_SUBZONE", "Membership", "MembershipError", "Subzones"]
 
 DEFAULT_SUBZONE = "DefaultSubZone"
 TRAVERSAL_SUBZONE = "TraversalSubZone"
-_MAX_ALIAS = 256  # octets; bounds the work of one regular expression
 
 
 class MembershipError(ValueError):
@@ -34,7 +34,7 @@ class Subzones:
     """Compiled membership rules. Raises `MembershipError`."""
 
     def __init__(self, rules: Iterable[Membership]) -> None:
-        self._rules: list[tuple[int, int, IPv4Network | IPv6Network | None, re.Pattern[str] | None, str]] = []
+        self._rules: list[tuple[int, int, IPv4Network | IPv6Network | None, Matcher | None, str]] = []
         for rule in rules:
             if not 1 <= rule.priority <= 65534:
                 raise MembershipError(f"priority {rule.priority} is not 1 to 65534")
@@ -46,9 +46,9 @@ class Subzones:
                 self._rules.append((rule.priority, -network.prefixlen, network, None, rule.subzone))
             else:
                 try:
-                    pattern = re.compile(rule.value, re.ASCII | re.IGNORECASE)
-                except re.error as error:
-                    raise MembershipError(f"{rule.value!r} is no regular expression: {error}") from None
+                    pattern = Matcher("regex", rule.value)
+                except PatternError as error:
+                    raise MembershipError(f"{rule.value!r}: {error}") from None
                 self._rules.append((rule.priority, 0, None, pattern, rule.subzone))
         self._rules.sort(key=lambda each: each[:2])
 
@@ -62,6 +62,6 @@ class Subzones:
             if network is not None:
                 if place is not None and place.version == network.version and place in network:
                     return name
-            elif pattern is not None and len(alias) <= _MAX_ALIAS and pattern.fullmatch(alias):
+            elif pattern is not None and len(alias) <= MAX_ALIAS and pattern.apply(alias) is not None:
                 return name
         return DEFAULT_SUBZONE
