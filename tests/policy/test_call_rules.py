@@ -9,7 +9,9 @@ from seaway.policy.call_rules import Caller, CallRule, CallRuleError, CallRules
 RULES = CallRules(
     [
         CallRule(30, "reject", destination_type="prefix", destination="9", status=603, reason="No outside line"),
-        CallRule(10, "allow", authenticated=True, source=r"desk.*@example\.test", destination_type="prefix", destination="9"),
+        CallRule(
+            10, "allow", authenticated=True, source=r"desk.*@example\.test", destination_type="prefix", destination="9"
+        ),
         CallRule(20, "reject", zone="guests", destination=r".*@ward\.example\.test"),
     ]
 )  # fmt: skip

@@ -75,7 +75,7 @@ class CallRules:
     def decide(self, caller: Caller, destination: str) -> CallRule | None:
         """The rule that decides on a call to `destination`; `None`: no rule fits, the call is allowed.
 
-        An alias that is too long to be looked at fits every pattern of a rule that rejects, and none of one that allows.
+        An alias that is too long to be looked at fits every pattern of a rejecting rule, and none of an allowing one.
         """
         for rule, source_matcher, destination_matcher in self._rules:
             if rule.zone and rule.zone != caller.zone:
