@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.runtime.rig import CORE, DEPLOYMENT, EDGE_OUTER, certificates
 
@@ -189,6 +190,22 @@ def test_alarms_of_a_node(nodes: Nodes) -> None:
     command[5] = "no-such-alarm"
     failed = subprocess.run(command, timeout=15, capture_output=True, text=True)
     assert failed.returncode == 2 and "there is no alarm no-such-alarm" in failed.stderr
+    counted = subprocess.run(
+        [*command[:3], "metrics", "--run-dir", run_dir], timeout=15, capture_output=True, text=True, check=True
+    )
+    found_values = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(counted.stdout)
+        for sample in family.samples
+    }
+    assert found_values["seaway_process_restarts_total", "signal"] == 1
+    assert found_values["seaway_process_restarts_total", "relay"] == 0
+    assert found_values["seaway_alarms_active", "major", "acknowledged"] == 1
+    assert found_values["seaway_node_info", "core1", "core"] == 1
+    assert (
+        found_values["seaway_ports", "media-pairs", "used"] == 0 < found_values["seaway_ports", "media-pairs", "free"]
+    )
+    assert found_values["seaway_engine_info", str(relay["engine"])] == 1
     del command[4:6]
     shown = subprocess.run(command, timeout=15, capture_output=True, text=True)
     assert "process-restarted.signal" in shown.stdout and "look at the log" in shown.stdout

@@ -42,6 +42,12 @@ def _alarms(options: argparse.Namespace) -> int:
     return (alarms.acknowledge if options.action == "acknowledge" else alarms.show)(options)
 
 
+def _metrics(options: argparse.Namespace) -> int:
+    from seaway.admin.metrics import show
+
+    return show(options)
+
+
 def _lab(arguments: list[str]) -> int:
     from seaway.lab.cli import main as lab
 
@@ -80,6 +86,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_node(commands.add_parser("node", help="run a node, check its configuration, make its certificates"))
     _add_status(commands.add_parser("status", help="what a running node does"))
     _add_alarms(commands.add_parser("alarms", help="what is wrong with a running node"))
+    metrics = commands.add_parser("metrics", help="figures of a running node for Prometheus")
+    metrics.add_argument("--openmetrics", action="store_true", help="OpenMetrics instead of Prometheus' own format")
+    _add_run_dir(metrics)
+    metrics.set_defaults(run=_metrics)
     commands.add_parser("lab", help=f"a network of hosts with firewalls and phones: {', '.join(_LAB)}", add_help=False)
     return parser
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import weakref
 from collections.abc import Mapping
 
 __all__ = ["Journal"]
@@ -30,7 +31,12 @@ class Journal:
 
     @classmethod
     def create(cls) -> Journal:
-        return cls((os.memfd_create("seaway-journal"), os.memfd_create("seaway-journal")))
+        """In files of its own, which are closed with it."""
+        files = os.memfd_create("seaway-journal"), os.memfd_create("seaway-journal")
+        made = cls(files)
+        for each in files:
+            weakref.finalize(made, os.close, each)
+        return made
 
     def load(self) -> dict[str, object]:
         """What an earlier process left, by name. Reads from the file on; `note` goes on where it ends."""

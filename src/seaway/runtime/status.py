@@ -23,6 +23,7 @@ from seaway.runtime.alarms import AlarmBook, AlarmBooks
 from seaway.runtime.control_protocol import CONTROL_SOCKET, SHOWS
 from seaway.runtime.ipc import IpcError, LineConnection, ask, serve
 from seaway.runtime.listener import Connections
+from seaway.runtime.processes import processes
 from seaway.runtime.relay import SOCKET_NAME
 from seaway.runtime.resolver import Resolver
 from seaway.runtime.turn_status import ask_turn
@@ -126,6 +127,8 @@ class StatusServer:
             return self._resolver.snapshot()
         if show == "media":
             return [_session(each) for each in await self._media()]
+        if show == "processes":
+            return processes(self._run_dir)
         if show == "alarms":
             return self._alarms.gather(self._book)
         if show == "relay":

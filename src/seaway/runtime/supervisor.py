@@ -8,15 +8,14 @@ alone (invariant 5); one that keeps dying ends the node with status 1.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import secrets
 import select
 import signal
 import sys
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,19 +27,19 @@ from seaway.identity.certificates import CertificateError
 from seaway.media.flows import FlowError
 from seaway.observe import log
 from seaway.observe.alarms import ENGINE, RESTARTED
-from seaway.runtime import relay, signalling, turn
+from seaway.runtime import relay, run_dir, signalling, turn
 from seaway.runtime.alarms import AlarmBooks
-from seaway.runtime.config import ConfigError, NodeConfig, load_node_config
+from seaway.runtime.config import NodeConfig, load_node_config
 from seaway.runtime.fastpath.choose import FastPath, choose
 from seaway.runtime.ipc import IpcError
 from seaway.runtime.journal import Journal
 from seaway.runtime.privileges import RunAs, drop, look_up_user, make_run_dir, set_process_name, tie_to_parent
+from seaway.runtime.run_dir import READY_FILE
 from seaway.runtime.sockets import SocketError
 
 __all__ = ["READY_FILE", "START_ERRORS", "StartError", "run_node"]
 
 START_ERRORS = (DeploymentError, CertificateError, SocketError, IpcError, FlowError, log.LogError)
-READY_FILE = "ready"
 
 _READY_IN = 20.0  # seconds for a child to become ready
 _STOP_IN = 1.5  # seconds for children to end by themselves
@@ -76,9 +75,9 @@ def run_node(path: Path, ready_fd: int | None = None) -> int:
     resolution = resolve(deployment)
     user = look_up_user(config.run_as)
     make_run_dir(config.run_dir, user)
-    lock = _lock(config.run_dir)
+    lock = run_dir.lock(config.run_dir)
     log.configure(config.log.format, config.log.level, config.log.file)
-    node = _Supervisor(config, deployment, resolution, user, _secret(config.run_dir), ready_fd)
+    node = _Supervisor(config, deployment, resolution, user, run_dir.secret(config.run_dir), ready_fd)
     try:
         return node.run()
     finally:
@@ -104,6 +103,7 @@ class _Supervisor:
         self._fast_path: FastPath | None = None
         self._journal = Journal.create()
         self._addresses = [str(each.ip) for _, nic in deployment.node(config.node).nics for each in nic.addresses]
+        self._restarts: Counter[str] = Counter()
         alarms = AlarmBooks()
         self._alarms = alarms.book("supervisor")
 
@@ -241,7 +241,8 @@ class _Supervisor:
         if self._fast_path is not None and self._fast_path.process is not None:
             pids["worker"] = self._fast_path.process.pid
         new = ready_file.with_suffix(".new")
-        new.write_text(json.dumps({"node": self._config.node, "supervisor": self._pid, **pids}) + "\n")
+        known = {"node": self._config.node, "supervisor": self._pid, **pids, "restarts": self._restarts}
+        new.write_text(json.dumps(known) + "\n")
         new.replace(ready_file)
         self._log.info("node.ready", **pids)
         if self._ready_fd is not None:
@@ -295,6 +296,7 @@ class _Supervisor:
             child.deaths = [each for each in child.deaths if each > now - _INTENSITY[1]] + [now]
             self._log.error("child.died", child=child.name, pid=child.pid, status=code, restart_in=child.pause)
             self._alarms.report(RESTARTED, f"{child.name}, process {child.pid}, {_ending(code)}", subject=child.name)
+            self._restarts[child.name] += 1
             child.pid, child.due = 0, now + child.pause
             child.pause = min(child.pause * 2, _BACK_OFF[1])
 
@@ -306,6 +308,7 @@ class _Supervisor:
             return
         self._log.error("worker.died", pid=path.process.pid, status=path.process.returncode)
         code = path.process.returncode
+        self._restarts["worker"] += 1
         self._alarms.report(RESTARTED, f"worker, process {path.process.pid}, {_ending(code)}", subject="worker")
         self._fast_path = self._choose()
         self._alarms.ease(RESTARTED, subject="worker")
@@ -359,37 +362,3 @@ def _tell(writing: int, line: str) -> None:
         os.write(writing, line.encode("utf-8", "replace")[:4000])
     except OSError:
         return  # it was ready before: the pipe is closed
-
-
-def _lock(run_dir: Path) -> int:
-    """One supervisor for a run directory. Raises `ConfigError`."""
-    descriptor = os.open(run_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise ConfigError(
-            "run_dir", str(run_dir), "another node runs in it", "stop that node, or choose another"
-        ) from None
-    return descriptor
-
-
-def _secret(run_dir: Path) -> bytes:
-    """The node's secret for nonces and route tokens: kept in the run directory, so that dialogs outlive a restart."""
-    path = run_dir / "secret"
-    try:
-        found = path.read_bytes()
-        if len(found) >= 32:
-            return found
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        raise ConfigError(
-            "run_dir", str(run_dir), f"its secret cannot be read ({error.strerror})", f"remove {path}"
-        ) from None
-    made = secrets.token_bytes(32)
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(made)
-    return made

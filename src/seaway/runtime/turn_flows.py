@@ -62,11 +62,12 @@ class TurnFlows:
         self._relays.get(channel.relay, set()).discard(ChannelFlowRemoved(*channel))
         return (counted[0], counted[1]) if len(counted) == 2 else None
 
-    def relay_closes(self, relay: RelayKey) -> None:
-        """The core closes a relay's port before it says that its channels ended; a flow must not outlive the port."""
-        for channel in list(self._relays.get(relay, ())):
-            self.remove(channel)
+    def relay_closes(self, relay: RelayKey) -> list[tuple[FlowCounters, FlowCounters]]:
+        """The core closes a relay's port before it says that its channels ended; a flow must not outlive the port.
+        What passed from and to the client, for each."""
+        counted = [self.remove(channel) for channel in list(self._relays.get(relay, ()))]
         self._relays.pop(relay, None)
+        return [each for each in counted if each is not None]
 
     def has(self, channel: _Channel) -> bool:
         return _flows(channel)[0].key in self._active

@@ -133,8 +133,9 @@ class TurnProcess:
             self._loop.add_reader(made.fileno(), self._from_peer, key, made)
 
     def _relay_closing(self, key: RelayKey, made: RowSocket) -> None:
+        for out, back in self.flows.relay_closes(key):
+            self._book.add(key, Traffic(out.packets, out.octets, back.packets, back.octets))
         self._book.closed(key)
-        self.flows.relay_closes(key)
         self._loop.remove_reader(made.fileno())
 
     # -- packets
@@ -208,6 +209,10 @@ class TurnProcess:
 
     def traffic(self, allocation: Allocation) -> Traffic:
         return self._book.of(allocation)
+
+    def total_traffic(self) -> Traffic:
+        """Of all allocations since the start."""
+        return self._book.total(self.core.snapshot())
 
     def engine_of(self, allocation: Allocation, channel: Channel) -> str:
         """What relays this channel."""

@@ -78,7 +78,7 @@ class TurnStatus:
         if show == "turn":
             return self._allocations(time.monotonic())
         if show == "counters":
-            return [{"name": name, "value": value} for name, value in self._process.counters.snapshot().items()]
+            return [{"name": name, "value": value} for name, value in self._counters(time.monotonic()).items()]
         return [
             {
                 "process": "turn",
@@ -91,6 +91,21 @@ class TurnStatus:
             }
             for each in self._process.sockets.table()
         ]
+
+    def _counters(self, now: float) -> dict[str, int]:
+        """Events, what was relayed, and how much room there is."""
+        traffic, core = self._process.total_traffic(), self._process.core
+        counters = self._process.counters.snapshot() | {
+            "turn.allocations": core.allocations,
+            "turn.packets_to_peers": traffic.packets_out,
+            "turn.octets_to_peers": traffic.octets_out,
+            "turn.packets_to_clients": traffic.packets_in,
+            "turn.octets_to_clients": traffic.octets_in,
+        }
+        for (family, transport), pool in core.pools(now).items():
+            amounts = {"size": pool.size, "free": pool.free, "resting": pool.resting}
+            counters |= {f"turn.ports.{transport}{family}.{name}": value for name, value in amounts.items()}
+        return counters
 
     def _allocations(self, now: float) -> list[dict[str, object]]:
         """One row for each allocation, those of one user together."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from seaway.core.turn.allocation import Allocation, Channel
@@ -25,12 +26,15 @@ class TrafficBook:
     def __init__(self, flows: TurnFlows) -> None:
         self._flows = flows
         self._relays: dict[RelayKey, Traffic] = {}
+        self._ended = Traffic()
 
     def opened(self, relay: RelayKey) -> None:
         self._relays[relay] = Traffic()
 
     def closed(self, relay: RelayKey) -> None:
-        self._relays.pop(relay, None)
+        traffic = self._relays.pop(relay, None)
+        if traffic is not None:
+            _add(self._ended, traffic)
 
     def to_peer(self, relay: RelayKey, octets: int) -> None:
         traffic = self._relays.get(relay)
@@ -58,6 +62,13 @@ class TrafficBook:
             if channel.flowing and (read := self._flows.read(flow_of(allocation, channel))) is not None:
                 out, back = read
                 _add(total, Traffic(out.packets, out.octets, back.packets, back.octets))
+        return total
+
+    def total(self, allocations: Iterable[Allocation]) -> Traffic:
+        """Of relays that are closed and of `allocations`, which are all there are."""
+        total = Traffic()
+        for each in (self._ended, *map(self.of, allocations)):
+            _add(total, each)
         return total
 
 
