@@ -32,7 +32,7 @@ def talk(pair: Pair, caller: Phone, callee: Phone, offer: bytes = b"", seconds: 
 def places(body: bytes) -> list[tuple[str, int, int]]:
     """(address, RTP port, RTCP port) of each media description."""
     text = body.decode()
-    address = re.findall(r"^c=IN IP4 (\S+)", text, re.M)
+    address = re.findall(r"^c=IN IP[46] (\S+)", text, re.M)
     ports = [int(each) for each in re.findall(r"^m=\S+ (\d+)", text, re.M)]
     rtcp = [int(each) for each in re.findall(r"^a=rtcp:(\d+)", text, re.M)]
     assert len(set(address)) == 1

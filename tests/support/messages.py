@@ -82,9 +82,10 @@ def header(data: bytes, name: str) -> list[str]:
 
 def sdp(address: str = "192.0.2.10", port: int = 30000, *extra: str, video: int | None = None) -> bytes:
     """An audio description (and video, when a port is given); `extra` are lines of the audio section."""
+    kind = "IP6" if ":" in address else "IP4"
     lines = [
-        "v=0", f"o=- 1 1 IN IP4 {address}", "s=-", f"c=IN IP4 {address}", "t=0 0", f"m=audio {port} RTP/AVP 0 101",
-        "a=rtpmap:0 PCMU/8000", "a=sendrecv", *extra,
+        "v=0", f"o=- 1 1 IN {kind} {address}", "s=-", f"c=IN {kind} {address}", "t=0 0",
+        f"m=audio {port} RTP/AVP 0 101", "a=rtpmap:0 PCMU/8000", "a=sendrecv", *extra,
     ]  # fmt: skip
     if video is not None:
         lines += [f"m=video {video} RTP/AVP 96", "a=rtpmap:96 H264/90000"]

@@ -240,7 +240,8 @@ class Network:
             self.drain(host)
             return
         if hop.transport == "udp":
-            local = next(address for (transport, address) in host.listening if transport == "udp")
+            six = ":" in place[0]
+            local = next(at for (way, at) in host.listening if way == "udp" and (":" in at[0]) == six)
             flow = Flow(next(self._numbers), "udp", local, place, hop.nic, "dial")
             host.core.sent_on(output.token, flow, self.now)
             self._send(host, flow, output.data)
@@ -253,7 +254,8 @@ class Network:
     def connect(self, host: Host, target: Host, transport: str, place: Address, hop: Hop | None = None) -> Flow:
         """Open a stream from `host` to the listener at `place`; both ends are told. Returns the flow of `host`."""
         info = target.listening[transport, place]
-        here = next(iter(host.listening))[1][0]
+        hosts = [address[0] for _, address in host.listening]
+        here = next((each for each in hosts if (":" in each) == (":" in place[0])), hosts[0])
         local: Address = (here, next(self._ports))
         tls = transport == "tls"
         ours = Flow(

@@ -17,12 +17,14 @@ from seaway.media import protocol as media
 from .net import Host, Listening, Network
 from .phone import Phone
 
-__all__ = ["CORE", "EDGE", "EDGE_INNER", "FakeRelay", "Pair", "config", "control", "node", "users"]
+__all__ = ["CORE", "EDGE", "EDGE_INNER", "SIX", "FakeRelay", "Pair", "config", "control", "node", "users"]
 
 CORE = "10.0.0.1"
 EDGE = "203.0.113.1"
 EDGE_INNER = "172.16.0.1"
 DOMAIN = "example.test"
+SIX = {CORE: "fd00::1", EDGE: "2001:db8:3::1", EDGE_INNER: "fd00:2::1"}
+"""The IPv6 addresses of nodes with both families."""
 
 
 def users(*names: str) -> tuple[User, ...]:
@@ -51,6 +53,12 @@ def config(**changes: Any) -> ControlConfig:
     return replace(base, **changes)
 
 
+def _twice(made: ControlConfig) -> ControlConfig:
+    """The same listeners on IPv6 addresses as well."""
+    six = [replace(each, address=(SIX[each.address[0]], each.address[1])) for each in made.listeners]
+    return replace(made, listeners=(*made.listeners, *(replace(each, advertised=each.address) for each in six)))
+
+
 def control(seed: int = 7, **changes: Any) -> Control:
     return Control(config(**changes), random.Random(seed).randbytes)
 
@@ -70,6 +78,7 @@ class FakeRelay:
 
     def __init__(self, inner: str, outer: str | None = None, delay: float = 0.02) -> None:
         self.addresses = {"inner": inner, "outer": outer or inner}
+        self.addresses6 = {nic: SIX[host] for nic, host in self.addresses.items()}
         self.delay = delay
         self.fail: str | None = None
         self.mute = False
@@ -119,7 +128,7 @@ class FakeRelay:
         raise AssertionError(command)
 
     def _leg(self, leg: media.LegRequest) -> media.LegAddress:
-        host = self.addresses[leg.nic]
+        host = self.addresses6[leg.nic] if leg.family == 6 else self.addresses[leg.nic]
         if leg.kind == "demux":
             number = len(self.log)
             return media.LegAddress((host, 2776), (host, 2777), f"ufrag{number}", f"password{number}")
@@ -132,7 +141,7 @@ class Pair:
 
     def __init__(
         self, seed: int = 1, *, start: bool = True, core: dict[str, Any] | None = None,
-        edge: dict[str, Any] | None = None, zone: dict[str, Any] | None = None, **network: float,
+        edge: dict[str, Any] | None = None, zone: dict[str, Any] | None = None, dual: bool = False, **network: float,
     ) -> None:  # fmt: skip
         self.net = Network(seed, **network)
         self.net.names["edge.example.test"] = EDGE_INNER
@@ -157,6 +166,8 @@ class Pair:
             rules=(Rule(10, ".*@example\\.test", "registrations"), Rule(20, ".*", "traversal")),
             **(edge or {}),
         )
+        if dual:
+            self.core_config, self.edge_config = _twice(self.core_config), _twice(self.edge_config)
         self.core_relay, self.edge_relay = FakeRelay(CORE), FakeRelay(EDGE_INNER, EDGE)
         self.edge = node(self.net, Control(self.edge_config, random.Random(seed + 1).randbytes), ("edge.example.test",))
         self.core = node(self.net, Control(self.core_config, random.Random(seed + 2).randbytes), ("core.example.test",))

@@ -13,6 +13,7 @@ from seaway.core.sip.layer import TransactionLayer
 from seaway.core.sip.server import ServerTransaction
 from seaway.core.sip.topvia import read_top_via
 from seaway.identity.digest import Challenge, answer, choose
+from seaway.wire.endpoint import shown
 from seaway.wire.errors import WireError
 from seaway.wire.sip.auth import digest_parameters
 from seaway.wire.sip.message import Request, Response, parse
@@ -119,7 +120,7 @@ class Phone:
     @property
     def contact_uri(self) -> str:
         kind = self.proxy.transport
-        return f"sip:{self.user}@{self.contact[0]}:{self.contact[1]}" + ("" if kind == "udp" else f";transport={kind}")
+        return f"sip:{self.user}@{shown(self.contact)}" + ("" if kind == "udp" else f";transport={kind}")
 
     def register(self, expires: int = 600, run: bool = True) -> int | None:
         """Register (with digest when asked) and return the final status."""
@@ -270,7 +271,7 @@ class Phone:
             body = self.ack_body
             lines = [
                 f"ACK {dialog.target} SIP/2.0",
-                f"Via: SIP/2.0/{self.proxy.transport.upper()} {self.address[0]}:{self.address[1]};rport;"
+                f"Via: SIP/2.0/{self.proxy.transport.upper()} {shown(self.address)};rport;"
                 f"branch={client.key.decode()}ack",
                 "Max-Forwards: 70", f"From: {dialog.local}", f"To: {dialog.remote}", f"Call-ID: {dialog.call_id}",
                 f"CSeq: {dialog.cseq} ACK", *(f"Route: {route}" for route in dialog.routes),

@@ -12,7 +12,7 @@ from typing import Any
 from seaway.call.config import ControlConfig
 from seaway.call.events import LogEvent, MediaCommand
 from seaway.call.held import Held, Proceed, Refuse, has_sdp
-from seaway.call.legs import Legs
+from seaway.call.legs import Legs, check_families
 from seaway.call.record import Call
 from seaway.call.sdp_anchor import read_remote, write_local
 from seaway.call.zones import DEFAULT_ZONE, Zone
@@ -148,11 +148,13 @@ class Anchor:
         """An edge always carries media; a core when the call crosses the traversal link."""
         return self._config.role == "edge" or ingress.traversal or (egress is not None and egress.traversal)
 
-    def start(self, context: Context, ingress: Zone, egress: Zone | None, alias: bytes, now: float) -> None:
-        """A new call; its session is opened with the first SDP."""
+    def start(
+        self, context: Context, ingress: Zone, egress: Zone | None, where: object, alias: bytes, now: float
+    ) -> None:
+        """A new call; its session is opened with the first SDP. `where`: the flow or hop to the callee."""
         request = context.request
         caller = uri_of(request.require(b"from")).partition(b":")[2].partition(b";")[0]
-        legs = (self._legs.towards(ingress), self._legs.towards(egress or DEFAULT_ZONE))
+        legs = (self._legs.towards(ingress, context.flow), self._legs.towards(egress or DEFAULT_ZONE, where))
         call = Call(
             self._random(8).hex(), context.call_id, tag_of(request.require(b"from")) or b"",
             caller.decode("latin-1"), alias.decode("latin-1"), ingress.name, egress.name if egress else "local",
@@ -302,6 +304,8 @@ class Anchor:
             held.refuse(503, "the media relay does not answer")
             return
         number = call.waiting = self._number()
+        if not call.streams:
+            call.legs = self._legs.meeting(call.legs, held.side, held.sdp)
         streams = tuple(media.StreamRequest(*call.legs) for _ in range(missing))
         self._held[number] = [held]
         if call.streams:
@@ -322,6 +326,7 @@ class Anchor:
             remote = read_remote(held.sdp)
             security = call.security.described(call.session, held.sdp, side, answer=held.answer)
             count = len(held.sdp.media)
+            check_families(remote, call.streams, side)
             towards = [self._legs.as_seen(each.b if side == "a" else each.a) for each in call.streams[:count]]
             body = write_local(held.sdp, towards)
         except WireError as error:

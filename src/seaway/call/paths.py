@@ -236,7 +236,7 @@ class Paths:
         """A hop over UDP to an address is a flow already; the rest is dialled by the runtime."""
         if hop.transport == "udp" and (hop.host[:1].isdigit() or ":" in hop.host):
             for listener in self._udp:
-                if listener.nic == hop.nic:
+                if listener.nic == hop.nic and (":" in listener.address[0]) == hop.six:
                     return Target(uri, self._udp_flow(listener, (hop.host, hop.port)), payload)
         return Target(uri, hop, payload)
 

@@ -114,7 +114,7 @@ class Requests:
         if request.method == b"INVITE":
             self._proxy.trying(context, now)
             if self._anchor.wanted(zone, found.zone):
-                self._anchor.start(context, zone, found.zone, alias, now)
+                self._anchor.start(context, zone, found.zone, found.targets[0].where, alias, now)
         context.later = found.later
         self._carry(context, found.targets, now)
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 from seaway.call.config import ControlConfig
 from seaway.core.sip.io import Address, TransportName
 from seaway.core.sip.sides import Sides, host_port
+from seaway.wire.endpoint import version_of
 
 __all__ = ["sides_of"]
 
 
 def sides_of(config: ControlConfig) -> Sides:
     """Via and Record-Route addresses by transport and NIC, and every spelling that names this node."""
-    advertised: dict[tuple[TransportName, str], Address] = {}
+    advertised: dict[int, dict[tuple[TransportName, str], Address]] = {4: {}, 6: {}}
     own: set[bytes] = set()
     # The traversal port last: with one NIC it shares the NIC with 5061, and phones outside cannot reach it. Before it
     # the port that wants client certificates.
     for listener in sorted(config.listeners, key=lambda each: (each.zone is not None, each.mutual)):
-        advertised.setdefault((listener.transport, listener.nic), listener.advertised)
+        family = advertised[version_of(listener.address)]
+        family.setdefault((listener.transport, listener.nic), listener.advertised)
         for address in (listener.address, listener.advertised):
-            own |= {host_port(address), host_port((address[0], 5060)), address[0].encode()}
-    return Sides(advertised, frozenset(own))
+            default = host_port((address[0], 5060))
+            own |= {host_port(address), default, default.removesuffix(b":5060"), address[0].encode()}
+    return Sides(advertised[4], frozenset(own), advertised[6])

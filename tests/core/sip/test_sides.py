@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from seaway.core.sip.io import Hop
 from seaway.core.sip.sides import Sides, host_port
 
@@ -29,6 +31,30 @@ def test_a_transport_without_listener_names_one_that_there_is() -> None:
     for nic in ("inner", "outer"):
         assert sides.via(Hop("tls", "x", 1, nic)) == b"Via: SIP/2.0/TLS 10.0.0.1:5060;rport;branch="
         assert sides.record_route(Hop("tls", "x", 1, nic)) % b"T" == b"Record-Route: <sip:T@10.0.0.1:5060;lr>"
+
+
+def test_both_families_of_a_side() -> None:
+    four, six = {("udp", "inner"): ("10.0.0.1", 5060)}, {("udp", "inner"): ("fd00::1", 5060)}
+    sides = Sides(four, frozenset(), six)  # type: ignore[arg-type]
+    flows = [flow("udp"), flow("udp", local=("fd00::1", 5060), remote=("fd00::9", 5060))]
+    assert [sides.via(each) for each in flows] == [
+        b"Via: SIP/2.0/UDP 10.0.0.1:5060;rport;branch=", b"Via: SIP/2.0/UDP [fd00::1]:5060;rport;branch=",
+    ]  # fmt: skip
+    routes = [sides.record_route(each) for each in flows]
+    assert routes[0] is not routes[1], "a request that changes the family is recorded twice (RFC 5658)"
+    assert routes[1] % b"T" == b"Record-Route: <sip:T@[fd00::1]:5060;lr>"
+    assert sides.via(Hop("udp", "fd00::9", 5060, "inner")) == sides.via(flows[1])
+    assert sides.own == {b"10.0.0.1:5060", b"[fd00::1]:5060"}
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_one_family_serves_for_both(first: bool) -> None:
+    """Where only one family listens, its addresses are named; each side is one object."""
+    one = {("tls", "outer"): ("203.0.113.1" if first else "2001:db8::1", 5061)}
+    sides = Sides(one, frozenset()) if first else Sides({}, frozenset(), one)  # type: ignore[arg-type]
+    hops = [Hop("tls", host, 5061, "outer") for host in ("192.0.2.7", "2001:db8::7", "name.test")]
+    assert len({sides.via(each) for each in hops}) == 1
+    assert len({id(sides.record_route(each)) for each in hops}) == 1
 
 
 def test_a_node_without_any_listener_can_still_dial() -> None:

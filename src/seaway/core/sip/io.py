@@ -39,6 +39,11 @@ class Flow:
     def reliable(self) -> bool:
         return self.transport != "udp"
 
+    @property
+    def six(self) -> bool:
+        """Whether it is IPv6."""
+        return ":" in self.local[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Hop:
@@ -50,6 +55,11 @@ class Hop:
     nic: str
     verify_name: str | None = None  # name the TLS certificate must carry; None with plain transports
     zone: str | None = None  # set when this is the link of a traversal client zone
+
+    @property
+    def six(self) -> bool:
+        """Whether it is known to be IPv6; a name counts as IPv4."""
+        return ":" in self.host
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,9 @@ Works on the raw lines of `Request`: what is not ours is not touched.
 
 from __future__ import annotations
 
+from functools import lru_cache
+from ipaddress import IPv6Address
+
 from seaway.wire.digits import parse_digits
 from seaway.wire.errors import WireError
 from seaway.wire.sip.errors import SipError
@@ -24,7 +27,10 @@ __all__ = [
 
 
 def uri_host_port(uri: bytes) -> bytes:
-    """The `host[:port]` part of a SIP URI, lower case, without user, parameters and headers; b"" for other schemes."""
+    """The `host[:port]` part of a SIP URI, lower case, IPv6 as in RFC 5952, without user, parameters and headers.
+
+    b"" for other schemes.
+    """
     scheme, colon, rest = uri.partition(b":")
     if not colon or scheme.lower() not in (b"sip", b"sips"):
         return b""
@@ -35,7 +41,17 @@ def uri_host_port(uri: bytes) -> bytes:
         cut = rest.find(end)
         if cut >= 0:
             rest = rest[:cut]
-    return rest.lower()
+    return _plain_ipv6(rest) if rest[:1] == b"[" else rest.lower()
+
+
+@lru_cache(maxsize=10_000)
+def _plain_ipv6(place: bytes) -> bytes:
+    """`[IPv6][:port]` with the address in the one form of RFC 5952 §4, in which our own stand; else as it is."""
+    host, bracket, port = place[1:].partition(b"]")
+    try:
+        return b"[%b%b%b" % (str(IPv6Address(host.decode("ascii"))).encode(), bracket, port)
+    except ValueError:
+        return place.lower()
 
 
 def uri_user(uri: bytes) -> bytes:
