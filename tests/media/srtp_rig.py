@@ -8,6 +8,7 @@ from seaway.catalog.ports import PortRange
 from seaway.core.srtp.keys import MasterKey
 from seaway.core.srtp.suites import SUITES
 from seaway.core.srtp.transform import transform_of
+from seaway.identity.dtls import create_identity
 from seaway.media.engine import Engine, SendPacket
 from seaway.media.fast import FastFlows
 from seaway.media.pool import PortPool
@@ -32,6 +33,7 @@ from seaway.media.protocol import (
 from .cases import ALICE, ALICE_RTCP, BOB, BOB_RTCP, PLAIN_INNER, PLAIN_OUTER, rtp
 from .harness import FakePorts, Random, demux_pair, drain
 
+IDENTITY = create_identity()
 SUITE = "AES_CM_128_HMAC_SHA1_80"
 REPORT = bytes.fromhex("80c90001 00000007")
 
@@ -67,19 +69,26 @@ def clear(sequence: int, payload: bytes = b"voice") -> bytes:
 class Rig:
     """Leg a faces Alice, leg b Bob; `now` moves by hand."""
 
-    def __init__(self, fast: FastFlows | None = None, *, opened: bool = True) -> None:
+    def __init__(self, fast: FastFlows | None = None, *, opened: bool = True, dtls: bool = False) -> None:
         self.now = 1.0
         self.ports = FakePorts()
         self.engine = Engine(
-            self.ports, PortPool(PortRange(36000, 36199)), Random(), demux=[demux_pair(self.ports)], fast=fast
+            self.ports,
+            PortPool(PortRange(36000, 36199)),
+            Random(),
+            demux=[demux_pair(self.ports)],
+            fast=fast,
+            identity=IDENTITY if dtls else None,
         )
         self.legs: dict[str, LegAddress] = {}
+        self.fingerprint = ""
         if opened:
             self._open()
 
     def _open(self) -> None:
         reply = self.engine.command(Open(1, "s", "label", (StreamRequest(PLAIN_OUTER, PLAIN_INNER),)), 0.0)
         assert isinstance(reply, Opened)
+        self.fingerprint = reply.fingerprint
         self.legs |= {"a": reply.streams[0].a, "b": reply.streams[0].b}
         self.remote("a", ALICE, ALICE_RTCP)
         self.remote("b", BOB, BOB_RTCP)

@@ -30,7 +30,7 @@ class LegMemory:
     rtp: Address
     user: str
     password: str
-    shield: Shield | None = None
+    shields: tuple[Shield | None, Shield | None] = (None, None)  # of its components
 
 
 class PortRefused(Exception):
@@ -94,8 +94,7 @@ class Allocator:
     def _leg_again(self, session: SessionState, index: int, name: LegName, memory: LegMemory, now: float) -> LegState:
         """A leg of an earlier process, at the same ports. Raises `PortRefused`, `NoDemux`, `ValueError`."""
         leg = self._unshielded_again(session, index, name, memory, now)
-        for component in leg.components:
-            component.shield = memory.shield
+        leg.rtp.shield, leg.rtcp.shield = memory.shields
         return leg
 
     def _unshielded_again(

@@ -10,24 +10,28 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from seaway.core.traversal.probe import Bound, Lost, SendProbe
+from seaway.identity.dtls import DtlsIdentity
 from seaway.media.allocate import Allocator, NoDemux, PortRefused, Ports
+from seaway.media.crossing import Crossing
 from seaway.media.demux import answer_probe, unbind
 from seaway.media.far_side import FarSides
 from seaway.media.fast import FastFlows
+from seaway.media.handshakes import Handshake, Handshakes
 from seaway.media.latch import Verdict
 from seaway.media.legs import ComponentState, DemuxPair, LegState, PortKey, SessionState
 from seaway.media.memory import ComponentMemory, describe, session_memory
 from seaway.media.pool import PortPool
-from seaway.media.protection import Shield, crosses
 from seaway.media.protocol import (
     Address,
     AddStreams,
     Close,
     Command,
     Describe,
+    Event,
     Idle,
     Latched,
     List,
@@ -58,11 +62,12 @@ class SendPacket(NamedTuple):
     data: bytes
 
 
-Output = SendPacket | Latched | Idle
+Output = SendPacket | Event
 
 
 class Engine:
-    """`demux` pairs are opened by the caller and stay open. `random_octets(n)` gives n unpredictable octets."""
+    """`demux` pairs are opened by the caller and stay open. `random_octets(n)` gives n unpredictable octets. Without
+    `identity` no leg can have DTLS."""
 
     def __init__(
         self,
@@ -75,6 +80,7 @@ class Engine:
         max_sessions: int = MAX_SESSIONS,
         max_streams: int = MAX_STREAMS,
         idle_after: float = IDLE_AFTER,
+        identity: DtlsIdentity | None = None,
     ) -> None:
         self.unknown_source = 0  # packets at demultiplexing ports of no flow, probes that were not valid included
         self._random_octets = random_octets
@@ -83,11 +89,16 @@ class Engine:
         allocator = Allocator(ports, pool, demux, random_octets)
         self._fast = fast or FastFlows()
         self._table = SessionTable(allocator, self._owners, self._fast, max_sessions, max_streams)
-        self._far_sides = FarSides(self._table.sessions, self._fast, random_octets, self._drain_probe)
         self._outputs: deque[Output] = deque()
-        self._timers: list[tuple[float, int, ComponentState | SessionState]] = []
+        self._identity = identity
+        self._handshakes = Handshakes(
+            identity, random_octets, self._send_handshake, self._outputs.append, self._secured, self._push
+        )
+        self._far_sides = FarSides(self._table.sessions, self._fast, random_octets, self._drain_probe, self._handshakes)
+        self._timers: list[tuple[float, int, ComponentState | SessionState | Handshake]] = []
         self._timer_count = 0
         self._changed: set[str] = set()
+        self._crossing = Crossing(self._fast, lambda name: self._changed.add(name))
         for pair in demux:
             self._owners[pair.rtp] = self._owners[pair.rtcp] = pair
 
@@ -114,6 +125,8 @@ class Engine:
         if clear is None:
             counter.refused += 1
             return
+        if not clear:
+            return  # part of a handshake
         component.session.last_packet = now
         if kind is PacketClass.RTP:
             if component.flow is None:
@@ -123,17 +136,10 @@ class Engine:
         elif kind is PacketClass.RTCP:
             counter.rtcp_packets += 1
         peer = component.peer
-        if peer is None or peer.remote is None or not crosses(component.shield, peer.shield):
-            return
-        if peer.shield is not None and peer.shield.opens:
-            turns = peer.shield.turns
-            sealed = peer.shield.send(clear, rtcp=kind is PacketClass.RTCP)
-            if peer.shield.turns != turns:
-                self._changed.add(peer.session.name)
-            if sealed is None:
-                return
-            clear = sealed
-        self._outputs.append(SendPacket(peer.local, peer.remote, clear))
+        if peer is not None and peer.remote is not None:
+            sent = self._crossing.leave(component, kind, clear)
+            if sent is not None:
+                self._outputs.append(SendPacket(peer.local, peer.remote, sent))
 
     def _accepted(
         self, component: ComponentState, kind: PacketClass, data: bytes, source: Address, now: float
@@ -154,7 +160,10 @@ class Engine:
         if verdict is Verdict.REFUSED:
             return None
         if shield is not None and shield.mode != "pass":
-            opened = self._shielded(component, shield, kind, data, verdict)
+            if shield.mode == "dtls" and kind is PacketClass.DTLS:
+                self._handshakes.receive(component, data, source, now)
+                return b""
+            opened = self._crossing.enter(component, shield, kind, data, verdict)
             if opened is None:
                 return None
             data = opened
@@ -162,23 +171,8 @@ class Engine:
             latch.accept(source, now)
             if verdict is Verdict.LATCHED:
                 component.remote = source
-                self._latched(component, source)
+                self._latched(component, source, now)
         return data
-
-    def _shielded(
-        self, component: ComponentState, shield: Shield, kind: PacketClass, data: bytes, verdict: Verdict
-    ) -> bytes | None:
-        if kind is PacketClass.STUN:  # ends here; a stranger to the keys must not open the way with it
-            return data if verdict is Verdict.ACCEPTED or not shield.keyed else None
-        if kind is PacketClass.DTLS:
-            return None
-        turns = shield.turns
-        opened = shield.receive(data, self._fast.passed(component), rtcp=kind is PacketClass.RTCP)
-        if opened is None:
-            component.counter.unauthenticated += 1
-        elif shield.turns != turns:
-            self._changed.add(component.session.name)
-        return opened
 
     def _stun(self, owner: ComponentState | DemuxPair, data: bytes, port: PortKey, source: Address, now: float) -> None:
         """STUN ends here. On a plain leg it may open the way (keep-alives, RFC 6263), but is never answered."""
@@ -191,16 +185,26 @@ class Engine:
             if answer.lost is not None:
                 self._lost(answer.lost)
             if answer.moved:
-                self._latched(answer.component, source)
+                self._latched(answer.component, source, now)
             if answer.component.remote is not None:
                 self._schedule(answer.component, answer.component.consent_ends)
         elif owner.probe is not None:
             if owner.probe.receive(data, source, now):
-                self._drain_probe(owner)
+                self._drain_probe(owner, now)
             else:
                 owner.counter.refused += 1
         elif not is_stun(data) or self._accepted(owner, PacketClass.STUN, data, source, now) is None:
             owner.counter.refused += 1
+
+    def _send_handshake(self, component: ComponentState, data: bytes, remote: Address) -> None:
+        self._outputs.append(SendPacket(component.local, remote, data))
+
+    def _secured(self, component: ComponentState, source: Address, now: float) -> None:
+        """A handshake with `source` ended well: media comes from there, and goes there."""
+        if component.latch is not None:
+            component.latch.accept(source, now)
+            component.remote = source
+        self._latched(component, source, now)
 
     # Time
 
@@ -212,6 +216,8 @@ class Engine:
             when, _, owner = heapq.heappop(self._timers)
             if isinstance(owner, SessionState):
                 self._idle_timer(owner, now)
+            elif isinstance(owner, Handshake):
+                self._handshakes.timeout(owner, when, now)
             elif owner.due == when and not owner.session.closed:
                 owner.due = None
                 self._component_timer(owner, now)
@@ -222,7 +228,7 @@ class Engine:
     def _component_timer(self, component: ComponentState, now: float) -> None:
         if component.probe is not None:
             component.probe.handle_timeout(now)
-            self._drain_probe(component)
+            self._drain_probe(component, now)
         elif component.remote is not None:
             if now >= component.consent_ends:
                 pair = self._owners[component.local]
@@ -242,7 +248,7 @@ class Engine:
             due = now + self._idle_after
         self._push(due, session)
 
-    def _drain_probe(self, component: ComponentState) -> None:
+    def _drain_probe(self, component: ComponentState, now: float) -> None:
         probe = component.probe
         assert probe is not None
         while (output := probe.next_output()) is not None:
@@ -251,7 +257,7 @@ class Engine:
                     self._outputs.append(SendPacket(component.local, remote, data))
                 case Bound():
                     component.remote = probe.remote
-                    self._latched(component, probe.remote)
+                    self._latched(component, probe.remote, now)
                 case Lost():
                     component.remote = None
                     self._lost(component)
@@ -263,12 +269,13 @@ class Engine:
             component.due = when
             self._push(when, component)
 
-    def _push(self, when: float, owner: ComponentState | SessionState) -> None:
+    def _push(self, when: float, owner: ComponentState | SessionState | Handshake) -> None:
         self._timer_count += 1
         heapq.heappush(self._timers, (when, self._timer_count, owner))
 
-    def _latched(self, component: ComponentState, source: Address) -> None:
+    def _latched(self, component: ComponentState, source: Address, now: float) -> None:
         self._fast.moved(component)
+        self._handshakes.start(component, source, now)
         self._changed.add(component.session.name)
         self._outputs.append(
             Latched(component.session.name, component.stream, component.leg, component.component, source)
@@ -289,9 +296,9 @@ class Engine:
                 reply = self._table.open(command, now)
                 if isinstance(reply, Opened):
                     self._push(now + self._idle_after, self._table.sessions[command.session])
-                return reply
+                return self._named(reply)
             case AddStreams():
-                return self._table.add_streams(command, now)
+                return self._named(self._table.add_streams(command, now))
             case SetRemote():
                 return self._far_sides.set_remote(command, now)
             case Security():
@@ -309,6 +316,12 @@ class Engine:
         """Whether a session could be opened now, as far as ports go."""
         pool = self._table.pool
         return pool.used + pool.resting(now) < pool.size
+
+    def _named(self, reply: Reply) -> Reply:
+        """With the fingerprint of our certificate."""
+        if isinstance(reply, Opened) and self._identity is not None:
+            return replace(reply, fingerprint=self._identity.fingerprint)
+        return reply
 
     # A later process
 
@@ -343,8 +356,9 @@ class Engine:
     def _resume(self, component: ComponentState, leg: LegState, memory: ComponentMemory, now: float) -> None:
         """Who is at the far side, as far as the earlier process knew."""
         memory.apply(component, leg, now, self._random_octets)
+        self._handshakes.again(component)
         if component.probe is not None:
-            self._drain_probe(component)
+            self._drain_probe(component, now)
         elif component.kind == "demux" and component.remote is not None:
             self._schedule(component, component.consent_ends)
 

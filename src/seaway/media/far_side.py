@@ -7,6 +7,7 @@ from ipaddress import ip_address
 
 from seaway.core.traversal.probe import ProbeSender
 from seaway.media.fast import FastFlows
+from seaway.media.handshakes import Handshakes
 from seaway.media.legs import ComponentState, LegState, SessionState
 from seaway.media.protection import Shield
 from seaway.media.protocol import Address, Failed, Security, SetRemote
@@ -24,12 +25,13 @@ class FarSides:
 
     def __init__(
         self, sessions: Mapping[str, SessionState], fast: FastFlows, random_octets: Callable[[int], bytes],
-        probing: Callable[[ComponentState], None],
+        probing: Callable[[ComponentState, float], None], handshakes: Handshakes,
     ) -> None:  # fmt: skip
         self._sessions = sessions
         self._fast = fast
         self._random_octets = random_octets
         self._probing = probing
+        self._handshakes = handshakes
 
     def _leg(self, command: SetRemote | Security) -> LegState | Failed:
         session = self._sessions.get(command.session)
@@ -45,7 +47,10 @@ class FarSides:
             return leg
         where = f"stream {command.stream} leg {command.leg}"
         if command.mode == "dtls":
-            return Failed(0, command.session, "no-security", f"{where}: this relay has no DTLS")
+            failed = self._handshakes.secure(leg, command)
+            for component in leg.components:
+                self._fast.moved(component)
+            return failed
         try:
             shield = Shield(command.mode, command.receive, command.send, leg.rtp.shield)
         except ValueError as error:
@@ -81,6 +86,19 @@ class FarSides:
             component.latch.signal(hint, allowed, now, frozenset(command.ssrcs[:_MAX_SSRCS]))
             component.remote = component.latch.source
             self._fast.moved(component)
+        self._begin(leg, command, allowed, now)
+
+    def _begin(self, leg: LegState, command: SetRemote, allowed: frozenset[str], now: float) -> None:
+        """Active handshakes go to the learned source, or else to the signalled address: a passive far side sends
+        nothing before it hears of us. No media goes there."""
+        for component, hint in zip(leg.components, (command.rtp, command.rtcp), strict=True):
+            if component is leg.rtcp and command.rtcp == command.rtp:
+                return  # multiplexed
+            host = _literal(hint[0])
+            if component.remote is not None:
+                self._handshakes.start(component, component.remote, now)
+            elif host in allowed and host is not None and _sendable(host, hint[1]):
+                self._handshakes.start(component, (host, hint[1]), now)
 
     def _start_probes(self, leg: LegState, command: SetRemote, now: float) -> None:
         if not command.ufrag or not command.password or len(command.ufrag) > 256 or len(command.password) > 256:
@@ -97,7 +115,7 @@ class FarSides:
             component.probe = ProbeSender(
                 remote, command.ufrag, command.password, now, self._random_octets, sequence=sequence
             )
-            self._probing(component)
+            self._probing(component, now)
         leg.user, leg.key = credential
 
 
@@ -109,8 +127,13 @@ def _literal(host: str) -> str | None:
         return None
 
 
+def _sendable(host: str, port: int) -> bool:
+    address = ip_address(host)
+    return not address.is_multicast and not address.is_unspecified and 0 < port < 65536
+
+
 def _destination(address: Address) -> Address:
-    host, port = ip_address(address[0]), address[1]
-    if host.is_multicast or host.is_unspecified or not 0 < port < 65536:
+    host, port = str(ip_address(address[0])), address[1]
+    if not _sendable(host, port):
         raise ValueError(f"{address[0]} port {port} is no address to send probes to")
-    return str(host), port
+    return host, port

@@ -82,8 +82,7 @@ def session_memory(data: Any) -> tuple[SessionMemory, list[ComponentMemory]]:
             request = LegRequest(leg["kind"], str(leg["nic"]), (str(leg["rows"][0]), str(leg["rows"][1])), family)
             if rtp is None or request.kind not in ("plain", "demux", "probe"):
                 raise ValueError("leg")
-            shield = None if leg["security"] is None else Shield.again(leg["security"])
-            legs.append(LegMemory(request, rtp, str(leg["user"]), str(leg["password"]), shield))
+            legs.append(LegMemory(request, rtp, str(leg["user"]), str(leg["password"]), _shields(leg["security"])))
             components += [ComponentMemory(each) for each in leg["components"]]
         streams.append((legs[0], legs[1]))
     return SessionMemory(str(data["session"]), str(data["label"]), tuple(streams)), components
@@ -97,9 +96,20 @@ def _leg(leg: LegState) -> dict[str, object]:
         "rtp": list(leg.address.rtp),
         "user": leg.user.decode("latin-1"),
         "password": leg.key.decode("latin-1"),
-        "security": None if leg.rtp.shield is None else leg.rtp.shield.memory(),
+        "security": _security(leg),
         "components": [_component(each) for each in leg.components],
     }
+
+
+def _security(leg: LegState) -> list[object]:
+    """Of both components; one value when they share it."""
+    shields = [leg.rtp.shield] if leg.rtp.shield is leg.rtcp.shield else [leg.rtp.shield, leg.rtcp.shield]
+    return [None if each is None else each.memory() for each in shields]
+
+
+def _shields(data: Any) -> tuple[Shield | None, Shield | None]:
+    found = [None if each is None else Shield.again(each) for each in data]
+    return found[0], found[-1]
 
 
 def _component(component: ComponentState) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """How the media of one leg is protected: what counts, what is opened, what is sealed (rules R13, R17).
 
 A `Shield` is made of a `Security` message. A leg without one is "pass". The two components of a leg share it: SRTP and
-SRTCP have one master key.
+SRTCP have one master key. Only with DTLS each has its own.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any
 from seaway.core.srtp.keys import MasterKey
 from seaway.core.srtp.receiver import FIRST_COUNTERS, Receiver, SourceIndex
 from seaway.core.srtp.sender import RTCP_STEP, Sender
-from seaway.media.protocol import SecurityMode, SrtpKey
+from seaway.media.dtls import Association
+from seaway.media.protocol import Fingerprint, SecurityMode, SrtpKey
 
 __all__ = ["MAX_KEYS", "Shield", "crosses", "master_of"]
 
@@ -38,6 +39,9 @@ class Shield:
         if len(receive) > MAX_KEYS:
             raise ValueError(f"more than {MAX_KEYS} keys of one leg")
         self.mode: SecurityMode = mode
+        self.association: Association | None = None  # dtls
+        self.remembered: tuple[str, tuple[Fingerprint, ...]] = ("passive", ())
+        """Role and fingerprints of an association that an earlier process had."""
         self.passed: int = before.passed if before is not None else 0
         """How many packets a fast path had passed when the last authentic one came here."""
         known = {each.master: each for each in before.receivers} if before is not None else {}
@@ -104,8 +108,13 @@ class Shield:
     def memory(self) -> dict[str, object]:
         """As JSON values; keys are among them."""
         sender = self.sender
+        role, fingerprints = self.remembered
+        if self.association is not None:
+            role, fingerprints = self.association.role, self.association.fingerprints
         return {
             "mode": self.mode,
+            "role": role,
+            "fingerprints": [[each.hash, each.value] for each in fingerprints],
             "receive": [[*_text(each.master), each.known()] for each in self.receivers],
             "send": None if sender is None else [*_text(sender.master), sender.known()],
         }
@@ -114,9 +123,10 @@ class Shield:
     def again(cls, data: Any) -> Shield:
         """From what `memory` told. Raises `KeyError`, `TypeError` or `ValueError` when it is something else."""
         mode = data["mode"]
-        if mode not in ("pass", "verify", "rtp", "srtp"):
+        if mode not in ("pass", "verify", "rtp", "srtp", "dtls"):
             raise ValueError("mode")
         shield = cls(mode)
+        shield.remembered = str(data["role"]), tuple(Fingerprint(name, value) for name, value in data["fingerprints"])
         shield.receivers = [Receiver(_master(each), _indexes(each[3])) for each in data["receive"]]
         shield.passed = -_UNKNOWN
         if (send := data["send"]) is not None:
