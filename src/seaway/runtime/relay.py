@@ -25,6 +25,7 @@ import uvloop
 
 from seaway.catalog.ports import PortRange
 from seaway.catalog.resolve import Resolution
+from seaway.identity.dtls import DtlsIdentity
 from seaway.media.allocate import PortRefused
 from seaway.media.encoding import MAX_COMMAND, ProtocolError, decode_command, encode
 from seaway.media.engine import Engine, SendPacket
@@ -108,6 +109,7 @@ class Relay:
         table: FlowTable | None = None,
         fast: FastFlows | None = None,
         journal: Journal | None = None,
+        identity: DtlsIdentity | None = None,
         reason: str = "no fast path",
         alarms: AlarmBook | None = None,
     ) -> None:
@@ -129,7 +131,7 @@ class Relay:
         pairs = [self._demux_pair(each) for each in demux]
         reserved = {port for each in demux for port in (each.rtp, each.rtcp)}
         pool = PortPool(media, reserved=reserved, shuffle=random.SystemRandom().shuffle)
-        self._engine = Engine(self, pool, secrets.token_bytes, demux=pairs, fast=fast)
+        self._engine = Engine(self, pool, secrets.token_bytes, demux=pairs, fast=fast, identity=identity)
         if table is not None and table.reads_sockets:
             self._loop.add_reader(table.fileno(), self._up, table)
         self._resume()
@@ -314,18 +316,19 @@ def run_relay(
     *,
     path: FastPath | None = None,
     journal: Journal | None = None,
+    identity: DtlsIdentity | None = None,
     closed_rows: frozenset[str] = frozenset(),
     alarms: AlarmBooks | None = None,
     ready: Callable[[], None] | None = None,
 ) -> None:
     """The main of the process: serves `run_dir/relay.sock` until SIGTERM or SIGINT.
 
-    `path` is the fast path, `closed_rows` are those that must not use it. `ready` is called once when ports and
-    control socket are open. Raises `SocketError`, `IpcError`.
+    `path` is the fast path, `closed_rows` are those that must not use it, `identity` is what DTLS shows. `ready` is
+    called once when ports and control socket are open. Raises `SocketError`, `IpcError`.
     """
     _raise_descriptor_limit()
     book = alarms.book("relay") if alarms is not None else None
-    uvloop.run(_serve(node_name, resolution, run_dir, path, journal, closed_rows, book, ready))
+    uvloop.run(_serve(node_name, resolution, run_dir, path, journal, identity, closed_rows, book, ready))
 
 
 async def _serve(
@@ -334,6 +337,7 @@ async def _serve(
     run_dir: Path,
     fast_path: FastPath | None,
     journal: Journal | None,
+    identity: DtlsIdentity | None,
     closed_rows: frozenset[str],
     alarms: AlarmBook | None,
     ready: Callable[[], None] | None,
@@ -348,7 +352,7 @@ async def _serve(
     reason = fast_path.reason if fast_path is not None else "no fast path"
     relay = Relay(
         sockets, resolution.deployment.ports.media, demux, table=table, fast=fast, journal=journal, reason=reason,
-        alarms=alarms,
+        identity=identity, alarms=alarms,
     )  # fmt: skip
     path = run_dir / SOCKET_NAME
     try:

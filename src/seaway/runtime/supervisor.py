@@ -24,6 +24,7 @@ from typing import NoReturn
 from seaway.catalog.deployment import Deployment, DeploymentError
 from seaway.catalog.resolve import Resolution, resolve
 from seaway.identity.certificates import CertificateError
+from seaway.identity.dtls import create_identity
 from seaway.media.flows import FlowError
 from seaway.observe import log
 from seaway.observe.alarms import ENGINE, RESTARTED
@@ -102,6 +103,7 @@ class _Supervisor:
         self._signals = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
         self._fast_path: FastPath | None = None
         self._journal = Journal.create()
+        dtls = create_identity()  # the same for each relay process of this start: calls know its fingerprint
         self._addresses = [str(each.ip) for _, nic in deployment.node(config.node).nics for each in nic.addresses]
         self._restarts: Counter[str] = Counter()
         alarms = AlarmBooks()
@@ -115,6 +117,7 @@ class _Supervisor:
                 config.run_dir,
                 path=self._fast_path,
                 journal=self._journal,
+                identity=dtls,
                 closed_rows=frozenset(config.media.closed_rows),
                 alarms=alarms,
                 ready=ready,
