@@ -147,10 +147,12 @@ class Pair:
         self.net.names["edge.example.test"] = EDGE_INNER
         link = TraversalZone("traversal", "client", "core1", "zone-password", "edge.example.test", "edge.example.test")
         self.core_config = config(
-            users=users("alice", "carol"),
-            traversal=(replace(link, **(zone or {})),),
-            rules=(Rule(10, ".*@example\\.test", "registrations"), Rule(20, ".*", "traversal")),
-            **(core or {}),
+            **{
+                "users": users("alice", "carol"),
+                "traversal": (replace(link, **(zone or {})),),
+                "rules": (Rule(10, ".*@example\\.test", "registrations"), Rule(20, ".*", "traversal")),
+                **(core or {}),
+            }
         )
         self.edge_config = config(
             node="edge1",
@@ -161,10 +163,12 @@ class Pair:
                 Listener("tls", (EDGE, 5061), (EDGE, 5061), "outer", "T11-07"),
                 Listener("tls", (EDGE_INNER, 7001), (EDGE_INNER, 7001), "inner", "T11-01", True, "traversal"),
             ),
-            users=users("bob", "dave"),
-            traversal=(replace(link, role="server", verify_name="core.example.test", host=""),),
-            rules=(Rule(10, ".*@example\\.test", "registrations"), Rule(20, ".*", "traversal")),
-            **(edge or {}),
+            **{
+                "users": users("bob", "dave"),
+                "traversal": (replace(link, role="server", verify_name="core.example.test", host=""),),
+                "rules": (Rule(10, ".*@example\\.test", "registrations"), Rule(20, ".*", "traversal")),
+                **(edge or {}),
+            },
         )
         if dual:
             self.core_config, self.edge_config = _twice(self.core_config), _twice(self.edge_config)

@@ -17,7 +17,7 @@ from seaway.wire.sip.message import Message, Request
 from seaway.wire.sip.nameaddr import uri_of
 from seaway.wire.sip.uri import SipUri, parse_uri
 
-__all__ = ["Admission", "Refusal", "address_of_record"]
+__all__ = ["Admission", "Elsewhere", "Refusal", "address_of_record"]
 
 Headers = tuple[tuple[bytes, bytes], ...]
 UNTRUSTED = frozenset(
@@ -30,6 +30,7 @@ UNTRUSTED = frozenset(
 )  # fmt: skip
 """What only a trusted peer may say (RFC 3325 §5, RFC 7315, RFC 5502, RFC 7044, RFC 5806)."""
 _PREFIXES = (b"x-cisco-", b"x-seaway-")
+_RETRY: Headers = ((b"Retry-After", b"10"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,16 @@ class Refusal:
     why: str
     headers: Headers = ()
     usual: bool = False  # part of every normal exchange: not worth a line in the log
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Only the node behind `zone` can judge `credentials`; `value` is the header value that they came in."""
+
+    zone: str
+    domain: bytes
+    credentials: Credentials
+    value: bytes
 
 
 def address_of_record(uri: bytes) -> bytes | None:
@@ -55,14 +66,18 @@ class Admission:
         # Offer only what some user has a stored form for: phones that know MD5 alone refuse any message that also
         # offers SHA-256 (seen with libre 1.1), so a node for such phones stores only `ha1_md5`.
         offered = tuple(each for each in ALGORITHMS if any(each in user.ha1 for user in config.users))
-        self._authenticator = Authenticator(config.realm, config.secret, algorithms=offered or ALGORITHMS)
+        offered = config.digest_algorithms or offered or ALGORITHMS
+        self.authenticator = Authenticator(config.realm, config.secret, algorithms=offered)
         self._realm = b'realm="' + config.realm.encode() + b'"'
-        self._users = {user.name: user.ha1 for user in config.users}
+        self.users = {user.name: user.ha1 for user in config.users}
+        self._elsewhere = {
+            each.name.lower().encode(): each.register_on for each in config.registrations if each.register_on
+        }
         self._domains = frozenset(domain.lower().encode() for domain in config.domains)
         self._counters = counters
 
-    def check(self, request: Request, source: str, now: float) -> str | Refusal:
-        """The name of the authenticated user, or why not. `source` is the peer's IP address."""
+    def check(self, request: Request, source: str, now: float) -> str | Refusal | Elsewhere:
+        """The name of the authenticated user, or why not, or who can say. `source` is the peer's IP address."""
         proxy = request.method != b"REGISTER"
         values = request.all(b"proxy-authorization" if proxy else b"authorization")
         try:
@@ -73,11 +88,37 @@ class Admission:
             return Refusal(
                 407 if proxy else 401, "no credentials yet", self._challenge(source, proxy, now, False), True
             )
-        verdict = self._authenticator.verify(
-            credentials, request.method.decode(), self._users.get(credentials.user), source, now
+        if self._elsewhere:
+            domain = self.domain_of(request)
+            zone = self._elsewhere.get(domain)
+            if zone is not None:
+                verdict = self.authenticator.fresh(credentials, source, now)
+                if verdict is Verdict.ACCEPTED:
+                    value = next(each for each in values if self._realm in each)
+                    return Elsewhere(zone, domain, credentials, value)
+                return self._refused(verdict, source, proxy, now)
+        verdict = self.authenticator.verify(
+            credentials, request.method.decode(), self.users.get(credentials.user), source, now
         )
         if verdict is Verdict.ACCEPTED:
             return self._identity(request, credentials.user)
+        return self._refused(verdict, source, proxy, now)
+
+    def told(self, request: Request, asked: Elsewhere, status: int, source: str, now: float) -> str | Refusal:
+        """What comes of the answer of the node that keeps the users (`delegation.py`)."""
+        if status not in (200, 403):
+            return Refusal(503, f"credentials cannot be checked: zone {asked.zone} says {status}", _RETRY)
+        verdict = self.authenticator.spend(asked.credentials, source, now) if status == 200 else Verdict.REFUSED
+        if verdict is Verdict.ACCEPTED:
+            return self._identity(request, asked.credentials.user)
+        return self._refused(verdict, source, request.method != b"REGISTER", now)
+
+    def domain_of(self, request: Request) -> bytes:
+        """The domain of who asks: of To in a REGISTER, of From otherwise; b"" when there is none."""
+        aor = address_of_record(uri_of(request.require(b"to" if request.method == b"REGISTER" else b"from")))
+        return (aor or b"").rpartition(b"@")[2]
+
+    def _refused(self, verdict: Verdict, source: str, proxy: bool, now: float) -> Refusal:
         if verdict is Verdict.REFUSED:
             self._counters["sip.auth.refused"] += 1
         stale = verdict is Verdict.STALE
@@ -88,7 +129,7 @@ class Admission:
         """The first credentials for our realm; those for other realms are not ours to judge."""
         for value in values:
             parameters = digest_parameters(value)
-            if parameters is not None and parameters.get("realm") == self._authenticator.realm:
+            if parameters is not None and parameters.get("realm") == self.authenticator.realm:
                 return Credentials.from_parameters(parameters)
         return None
 
@@ -104,7 +145,7 @@ class Admission:
 
     def _challenge(self, source: str, proxy: bool, now: float, stale: bool) -> Headers:
         name = b"Proxy-Authenticate" if proxy else b"WWW-Authenticate"
-        return tuple((name, str(each).encode()) for each in self._authenticator.challenges(source, now, stale=stale))
+        return tuple((name, str(each).encode()) for each in self.authenticator.challenges(source, now, stale=stale))
 
     def clean(self, message: Message) -> None:
         """Remove what only a trusted peer may say, and the credentials for our realm (R22, RFC 3261 §22.3)."""
@@ -114,9 +155,13 @@ class Admission:
             for name in set(names):
                 if name in UNTRUSTED or name.startswith(_PREFIXES):
                     message.remove(name)
-        if b"proxy-authorization" in names:
-            ours = [i for i, name in enumerate(message.names) if name == b"proxy-authorization"]
-            others = [message.lines[i] for i in ours if self._realm not in message.lines[i]]
-            message.remove(b"proxy-authorization")
-            for line in others:
-                message.insert(len(message.names), b"proxy-authorization", line)
+        for field in (b"proxy-authorization", b"authorization"):
+            if field in message.names and (field != b"authorization" or self._is_register(message)):
+                ours = [i for i, name in enumerate(message.names) if name == field]
+                others = [message.lines[i] for i in ours if self._realm not in message.lines[i]]
+                message.remove(field)
+                for line in others:
+                    message.insert(len(message.names), field, line)
+
+    def _is_register(self, message: Message) -> bool:
+        return isinstance(message, Request) and message.method == b"REGISTER"

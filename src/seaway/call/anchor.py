@@ -13,7 +13,7 @@ from seaway.call.config import ControlConfig
 from seaway.call.events import LogEvent, MediaCommand
 from seaway.call.held import Held, Proceed, Refuse, has_sdp
 from seaway.call.legs import Legs, check_families
-from seaway.call.record import Call
+from seaway.call.record import Call, forget, passing
 from seaway.call.sdp_anchor import read_remote, write_local
 from seaway.call.zones import DEFAULT_ZONE, Zone
 from seaway.core.sip.context import Branch, Context
@@ -43,7 +43,7 @@ class Anchor:
         self._ready = False
         self._legs = Legs(config)
         self._links = frozenset(b"z" + zone.name.encode() for zone in config.traversal)  # their route tokens
-        self._calls: dict[tuple[bytes, bytes], Call] = {}
+        self._calls: dict[tuple[bytes, bytes], list[Call]] = {}  # two when a call passes here twice
         self._sessions: dict[str, Call] = {}
         self._held: dict[int, list[Held]] = {}  # by number of the command: in order, all of one call
         self._closing: dict[int, Call] = {}
@@ -168,7 +168,7 @@ class Anchor:
 
     def find(self, context: Context) -> None:
         """The call that a request inside a dialog belongs to."""
-        context.call = self._of(context.request)
+        context.call = self._of(context.request, context.zone.name)
 
     def needs_call(self, request: Request, ingress: Zone, token: bytes) -> bool:
         """Whether SDP inside a dialog must not pass for want of its call: it would lead media past the relay."""
@@ -176,16 +176,17 @@ class Anchor:
             return False
         return self._config.role == "edge" or ingress.traversal or token in self._links
 
-    def _of(self, request: Request) -> Call | None:
+    def _of(self, request: Request, zone: str) -> Call | None:
+        """The call that `request`, which came from `zone`, belongs to."""
         if not self._calls:
             return None
         call_id = request.require(b"call-id")
         for name in (b"from", b"to"):
             tag = tag_of(request.require(name))
             if tag is not None:
-                call = self._calls.get((call_id, tag))
-                if call is not None:
-                    return call
+                calls = self._calls.get((call_id, tag))
+                if calls:
+                    return passing(calls, name == b"from", zone, self._links)
         return None
 
     def carry_request(self, context: Context, proceed: Proceed, refuse: Refuse, now: float) -> None:
@@ -198,9 +199,9 @@ class Anchor:
         answer = context.request.method == b"PRACK" and call.security.unanswered not in (None, side)
         self._carry(call, context.request, side, context.flow, proceed, refuse, now, answer=answer)
 
-    def carry_ack(self, request: Request, flow: Flow, proceed: Proceed, now: float) -> None:
+    def carry_ack(self, request: Request, flow: Flow, zone: Zone, proceed: Proceed, now: float) -> None:
         """The same for an ACK, which nobody answers."""
-        call = self._of(request)
+        call = self._of(request, zone.name)
         if call is None:
             proceed()
             return
@@ -355,15 +356,14 @@ class Anchor:
         held.proceed()
 
     def _keep(self, call: Call) -> None:
-        self._calls[call.call_id, call.caller_tag] = call
+        self._calls.setdefault((call.call_id, call.caller_tag), []).append(call)
         self._sessions[call.session] = call
 
     def _end(self, call: Call, reason: str, now: float, *, tell_relay: bool = True) -> None:
         if call.ended is not None:
             return
         call.ended, call.state, call.reason = now, "ended", reason
-        if self._calls.get((call.call_id, call.caller_tag)) is call:
-            del self._calls[call.call_id, call.caller_tag]
+        forget(self._calls, call)
         self._sessions.pop(call.session, None)
         self._history.append(call)
         if not tell_relay:

@@ -7,11 +7,13 @@ from typing import Literal
 
 from seaway.core.sip.io import Address, TransportName
 from seaway.core.sip.registrar import Bounds
+from seaway.policy.patterns import PatternType
 from seaway.policy.search_settings import SearchRule, Transform
 from seaway.policy.zone_settings import DefaultZone, ZoneSettings
 
 __all__ = [
-    "ControlConfig", "DnsZone", "EnumZone", "Listener", "NeighbourZone", "Rule", "TraversalZone", "User",
+    "ControlConfig", "DnsZone", "EnumZone", "Listener", "NeighbourZone", "Registrations", "Rule", "TraversalZone",
+    "User",
 ]  # fmt: skip
 
 
@@ -98,6 +100,18 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Registrations:
+    """How registrations of the domain `name` are taken. `register_on`: `None` for this node, else the zone of the node
+    that keeps them and the users. `allow` and `deny` are patterns over the address-of-record: with `allow` one of them
+    must match, none of `deny` may."""
+
+    name: str
+    register_on: str | None = None
+    allow: tuple[tuple[PatternType, str], ...] = ()
+    deny: tuple[tuple[PatternType, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ControlConfig:
     node: str
     role: Literal["core", "edge", "gateway"]
@@ -115,6 +129,8 @@ class ControlConfig:
     transforms: tuple[Transform, ...] = ()
     rules: tuple[Rule, ...] = ()
     search_rules: tuple[SearchRule, ...] = ()
+    registrations: tuple[Registrations, ...] = ()  # of domains; others are taken here, of everybody
+    digest_algorithms: tuple[str, ...] = ()  # offered in challenges, best first; (): what some user has a form for
     server_name: str = "Seaway"
     secret: bytes = b""  # node secret for nonces and route tokens; at least 16 octets
     media_idle: float = 1800.0  # seconds without any media after which a call's media session is released

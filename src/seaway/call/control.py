@@ -11,10 +11,14 @@ from collections.abc import Callable
 
 from seaway.call.admission import UNTRUSTED, Admission, Refusal
 from seaway.call.anchor import Anchor
+from seaway.call.authorising import Authorising
 from seaway.call.config import ControlConfig
+from seaway.call.delegation import Delegates
 from seaway.call.events import ControlOutput, LogEvent
 from seaway.call.malformed import answer_malformed
 from seaway.call.noise import Noise
+from seaway.call.own import OwnRequest
+from seaway.call.passing import Passing
 from seaway.call.paths import Paths
 from seaway.call.refusing import Refusals
 from seaway.call.registering import Registering
@@ -65,19 +69,16 @@ class Control:
         self._anchor = Anchor(config, self._outputs, random)
         self._noise = Noise(self.counters)
         self._refusals = Refusals(self._proxy, self._outputs, self._noise)
+        delegates = Delegates(self._zones, self._sides, self._proxy, random, config.node, self.counters)
+        authorising = Authorising(self._admission, delegates, self._refusals.refuse)
+        passing = Passing(self._zones, self._paths, self._admission, self._proxy, config.registrar.strict_path)
         self._registering = Registering(
-            config,
-            self._sides,
-            self._registrar,
-            self._admission,
-            self._proxy,
-            self._refusals,
-            self._outputs,
-            self._dates,
-        )
+            config, self._sides, self._registrar, self._proxy, self._refusals, self._outputs, self._dates, authorising,
+            passing,
+        )  # fmt: skip
         self._requests = Requests(
             config, self._sides, self._zones, self._paths, self._admission, self._anchor, self._registering,
-            self._proxy, self._refusals,
+            self._proxy, self._refusals, authorising,
         )  # fmt: skip
         self._proxy.unlocated = report_unlocated(self._noise, self._log)
         self._next_sweep = 0.0
@@ -213,7 +214,8 @@ class Control:
             return
         target = self._paths.follow(request, token, now)
         if target is not None:
-            self._anchor.carry_ack(request, flow, lambda: self._proxy.forward_ack(request, target, now), now)
+            zone = self._zones.of(flow)
+            self._anchor.carry_ack(request, flow, zone, lambda: self._proxy.forward_ack(request, target, now), now)
 
     def response(self, branch: Branch, response: Response, now: float) -> bool:
         """A response on its way upstream."""
@@ -239,14 +241,16 @@ class Control:
             self._anchor.finished(context, status, now)
 
     def own_response(self, client: ClientTransaction, response: Response, now: float) -> None:
-        """An answer to OPTIONS of a traversal client zone."""
-        if isinstance(client.context, ClientLink):
+        """An answer to a request of our own: OPTIONS of a traversal client zone, a question about credentials."""
+        if isinstance(client.context, (ClientLink, OwnRequest)):
             client.context.response(client, response, now)
 
     def own_failed(self, client: ClientTransaction, status: int, reason: str, now: float) -> None:
-        """OPTIONS of a traversal client zone was not answered."""
+        """A request of our own was not answered."""
         if isinstance(client.context, ClientLink):
             client.context.failed(client, reason, now)
+        elif isinstance(client.context, OwnRequest):
+            client.context.failed(client, status, reason, now)
 
     # -- inside
 

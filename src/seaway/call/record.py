@@ -8,7 +8,7 @@ from dataclasses import asdict
 from seaway.call.media_security import MediaSecurity
 from seaway.media.protocol import LegName, LegRequest, StreamAddress, StreamStats
 
-__all__ = ["Call"]
+__all__ = ["Call", "forget", "passing"]
 
 
 class Call:
@@ -100,3 +100,25 @@ class Call:
             "streams": [{"a": list(each.a.rtp), "b": list(each.b.rtp)} for each in self.streams],
             "media": [asdict(each) for each in self.stats],
         }
+
+
+def passing(calls: list[Call], caller: bool, zone: str, links: frozenset[bytes]) -> Call:
+    """Which of `calls` of one dialog a request from `zone` is of; `caller`: the caller sent it.
+
+    An edge has a call from one of its phones to another twice: on the way to the core, and on the way back. Between
+    them is a traversal zone; `links` are the route token payloads of those.
+    """
+    link = b"z" + zone.encode() in links
+    for call in calls:
+        if (b"z" + (call.ingress if caller else call.egress).encode() in links) == link:
+            return call
+    return calls[0]
+
+
+def forget(table: dict[tuple[bytes, bytes], list[Call]], call: Call) -> None:
+    """Take `call` out of `table`, where it stands by Call-ID and the caller's tag."""
+    calls = table.get((call.call_id, call.caller_tag), [])
+    if call in calls:
+        calls.remove(call)
+        if not calls:
+            del table[call.call_id, call.caller_tag]

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from seaway.call.admission import Admission, Refusal, address_of_record
-from seaway.call.config import ControlConfig
+from seaway.call.admission import Refusal, address_of_record
+from seaway.call.authorising import Authorising
+from seaway.call.config import ControlConfig, Registrations
 from seaway.call.events import LogEvent
+from seaway.call.passing import Passing
 from seaway.call.refusing import Refusals
 from seaway.call.views import place_of, text_of
 from seaway.call.zones import Zone
@@ -19,6 +21,7 @@ from seaway.core.sip.registrar import Registrar
 from seaway.core.sip.registration import option_tags
 from seaway.core.sip.routing import uri_host_port
 from seaway.core.sip.sides import Sides
+from seaway.policy.registration_access import RegistrationAccess
 from seaway.wire.sip.nameaddr import uri_of
 
 __all__ = ["EXTENSIONS", "Registering"]
@@ -27,38 +30,59 @@ EXTENSIONS = frozenset((b"path", b"outbound", b"gruu"))
 """Option tags of the registrar (RFC 3327, RFC 5626, RFC 5627)."""
 
 
+class _Rules:
+    """Of one domain."""
+
+    def __init__(self, config: Registrations) -> None:
+        self.register_on = config.register_on
+        self.access = RegistrationAccess(config.allow, config.deny)
+
+
 class Registering:
     """REGISTER requests of one node."""
 
     def __init__(
-        self, config: ControlConfig, sides: Sides, registrar: Registrar, admission: Admission, proxy: Proxy,
-        refusals: Refusals, outputs: deque[Any], dates: Dates,
+        self, config: ControlConfig, sides: Sides, registrar: Registrar, proxy: Proxy,
+        refusals: Refusals, outputs: deque[Any], dates: Dates, authorising: Authorising, passing: Passing,
     ) -> None:  # fmt: skip
+        self._authorising = authorising
+        self._passing = passing
+        self._rules = {each.name.lower().encode(): _Rules(each) for each in config.registrations}
         self._dates = dates
         self._domains = frozenset(domain.lower().encode() for domain in config.domains)
         self._sides = sides
         self._registrar = registrar
-        self._admission = admission
         self._proxy = proxy
         self._refuse = refusals.refuse
         self._outputs = outputs
 
     def register(self, context: Context, zone: Zone, now: float) -> None:
         """Answer a REGISTER that came from `zone`. Raises `SipError` for unreadable fields."""
-        request, flow = context.request, context.flow
+        request = context.request
         if uri_host_port(request.uri) not in self._sides.own and uri_host_port(request.uri) not in self._domains:
             self._refuse(context, Refusal(404, "REGISTER for a domain that is not ours"), now)
             return
-        if not zone.trusted:
-            who = self._admission.check(request, flow.remote[0], now)
-            if isinstance(who, Refusal):
-                self._refuse(context, who, now)
-                return
+        self._authorising.decide(context, zone, lambda now: self._admitted(context, zone, now), now)
+
+    def _admitted(self, context: Context, zone: Zone, now: float) -> None:
+        """Who asks may ask: take the registration here, or send it to the node that keeps those of the domain."""
+        request, flow = context.request, context.flow
         context.admitted = True
         aor = address_of_record(uri_of(request.require(b"to")))
-        if aor is None or aor.rpartition(b"@")[2] not in self._domains:
+        domain = aor.rpartition(b"@")[2] if aor is not None else b""
+        if aor is None or domain not in self._domains:
             self._refuse(context, Refusal(404, "To is not in one of our domains"), now)
             return
+        if (rules := self._rules.get(domain)) is not None:
+            problem = rules.access.problem(aor)
+            if problem is not None:
+                self._refuse(context, Refusal(403, f"{text_of(aor)} may not register: {problem}"), now)
+                return
+            if rules.register_on is not None and rules.register_on != zone.name:
+                refusal = self._passing.forward(context, rules.register_on, now)
+                if refusal is not None:
+                    self._refuse(context, refusal, now)
+                return
         unknown = option_tags(request, b"require") - EXTENSIONS if b"require" in request.names else None
         if unknown:
             unsupported = (b"Unsupported", b", ".join(sorted(unknown)))  # RFC 3261 §8.2.2.3

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from seaway.call.admission import Admission, Refusal
 from seaway.call.anchor import Anchor
+from seaway.call.authorising import Authorising
 from seaway.call.config import ControlConfig
+from seaway.call.delegation import OPTION_TAG, judge
 from seaway.call.paths import Found, Paths
 from seaway.call.refusing import Refusals
 from seaway.call.registering import Registering
 from seaway.call.zones import ServerLink, Zone, Zones
 from seaway.core.sip.context import Context, Target
 from seaway.core.sip.proxy import Proxy
+from seaway.core.sip.registration import option_tags
 from seaway.core.sip.routing import uri_host_port
 from seaway.core.sip.sides import Sides
 from seaway.wire.sip.nameaddr import tag_of
@@ -26,8 +29,9 @@ class Requests:
 
     def __init__(
         self, config: ControlConfig, sides: Sides, zones: Zones, paths: Paths, admission: Admission, anchor: Anchor,
-        registering: Registering, proxy: Proxy, refusals: Refusals,
+        registering: Registering, proxy: Proxy, refusals: Refusals, authorising: Authorising,
     ) -> None:  # fmt: skip
+        self._authorising = authorising
         self._domains = frozenset(domain.lower().encode() for domain in config.domains)
         self._sides = sides
         self._zones = zones
@@ -62,6 +66,10 @@ class Requests:
             self._registering.register(context, zone, now)
             return
         if method == b"OPTIONS" and self._for_us(request.uri):
+            if zone.traversal and OPTION_TAG in option_tags(request, b"require"):
+                status, why = judge(context, self._admission.authenticator, self._admission.users)
+                self._refuse(context, Refusal(status, why, usual=status == 200), now)
+                return
             self._proxy.reject(context, 200, now, headers=_ABILITIES)
             return
         if tag_of(request.require(b"to")) is not None:
@@ -70,15 +78,12 @@ class Requests:
         if context.path is not None and zone.trusted:
             self._by_path(context, zone, context.path, now)
             return
+        self._authorising.decide(context, zone, lambda now: self._authorised(context, zone, now), now)
+
+    def _authorised(self, context: Context, zone: Zone, now: float) -> None:
+        """Whoever asks may ask."""
         if not zone.trusted:
-            who = self._admission.check(request, flow.remote[0], now)
-            if isinstance(who, Refusal):
-                self._refuse(context, who, now)
-                return
-            context.authenticated = True
-            self._admission.clean(request)
-        else:
-            context.authenticated = zone.settings.authentication == "treat-as-authenticated"
+            self._admission.clean(context.request)
         self._start(context, zone, now)
 
     def _start(self, context: Context, zone: Zone, now: float) -> None:

@@ -31,6 +31,8 @@ def registration_row(binding: Binding, now: float) -> dict[str, object]:
         "contact": text_of(binding.uri),
         "expires": round(binding.expires - now),
         "via": place_of(flow) if flow else "connection closed",
+        "zone": binding.zone,
+        "path": ", ".join(map(text_of, binding.path)) or None,
         "row": flow.row if flow else None,
         "agent": text_of(binding.agent),
     }

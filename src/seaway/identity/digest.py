@@ -168,22 +168,42 @@ class Authenticator:
 
         Whether the user may do what it asks, and whether `credentials.uri` fits the request, is the caller's matter.
         """
+        made = self._made(credentials, source, now)
+        if isinstance(made, Verdict):
+            return made
+        return self._use(credentials, made, now) if self.matches(credentials, method, stored) else Verdict.REFUSED
+
+    def fresh(self, credentials: Credentials, source: str, now: float) -> Verdict:
+        """Whether the nonce is ours, of that source and not too old; nothing is said of the digest."""
+        made = self._made(credentials, source, now)
+        return made if isinstance(made, Verdict) else Verdict.ACCEPTED
+
+    def matches(self, credentials: Credentials, method: str, stored: Mapping[str, str] | None) -> bool:
+        """Whether the digest is right, whoever made the nonce. Unknown users cost the same work and never match."""
         if credentials.realm != self.realm or credentials.algorithm not in self._algorithms:
-            return Verdict.REFUSED
-        made = self._mint.check(credentials.nonce, source, now)
-        self._since = min(self._since, now)
-        if made.state is not NonceState.VALID or made.time < self._since - 0.001:
-            return Verdict.STALE
+            return False
         known = stored.get(credentials.algorithm) if stored is not None else None
         want = response(
             credentials.algorithm, known or self._decoys[credentials.algorithm], method, credentials.uri,
             credentials.nonce, nc=credentials.nc, cnonce=credentials.cnonce,
         )  # fmt: skip
-        if not hmac.compare_digest(want, credentials.response.lower()) or known is None:
+        return hmac.compare_digest(want, credentials.response.lower()) and known is not None
+
+    def spend(self, credentials: Credentials, source: str, now: float) -> Verdict:
+        """Note that right credentials were used; STALE when they had been before (RFC 7616 §3.4, nc)."""
+        made = self._made(credentials, source, now)
+        return made if isinstance(made, Verdict) else self._use(credentials, made, now)
+
+    def _made(self, credentials: Credentials, source: str, now: float) -> float | Verdict:
+        """When the nonce was made, or why it cannot be used."""
+        if credentials.realm != self.realm or credentials.algorithm not in self._algorithms:
             return Verdict.REFUSED
-        fresh = self._window.use(
-            credentials.nonce, int(credentials.nc, 16), made.time, made.time + self._mint.lifetime, now
-        )
+        made = self._mint.check(credentials.nonce, source, now)
+        self._since = min(self._since, now)
+        return Verdict.STALE if made.state is not NonceState.VALID or made.time < self._since - 0.001 else made.time
+
+    def _use(self, credentials: Credentials, made: float, now: float) -> Verdict:
+        fresh = self._window.use(credentials.nonce, int(credentials.nc, 16), made, made + self._mint.lifetime, now)
         return Verdict.ACCEPTED if fresh else Verdict.STALE
 
     @property

@@ -18,6 +18,7 @@ from seaway.catalog.deployment import Deployment, load_deployment
 from seaway.catalog.problems import DeploymentError, Refused, did_you_mean
 from seaway.core.sip.routing import is_loose
 from seaway.policy.patterns import Matcher, PatternError
+from seaway.runtime.registration_config import DomainTable, check_domains
 from seaway.runtime.search_config import SearchRuleTable, TransformTable, check_rules
 from seaway.runtime.settings import Domain, Host, Password, Port, Seconds, Settings
 from seaway.runtime.turn_settings import Turn
@@ -80,6 +81,7 @@ class Sip(Settings):
     domains: tuple[Domain, ...] = ()  # default: the deployment's domain
     realm: Annotated[str, Field(min_length=1, max_length=128)] | None = None  # default: the first domain
     media_idle: Seconds = 1800.0
+    digest_algorithms: tuple[Literal["SHA-256", "MD5"], ...] = ()  # default: those that some user has a form for
 
 
 EngineName = Literal["auto", "xdp-native", "xdp-generic", "tc", "userspace", "python"]
@@ -170,6 +172,7 @@ class NodeConfig(Settings):
     sip: Sip = Sip()
     media: Media = Media()
     registrar: Registrar = Registrar()
+    domain_tables: Annotated[tuple[DomainTable, ...], Field(alias="domain")] = ()
     limits: Limits = Limits()
     users: Annotated[tuple[User, ...], Field(alias="user")] = ()
     traversal: tuple[Traversal, ...] = ()
@@ -205,6 +208,8 @@ class NodeConfig(Settings):
         for each in self.neighbours:
             if each.transport == "tls" and each.verify_name is None:
                 raise Refused(f"neighbour {each.name}: TLS needs verify_name", "give the DNS name in its certificate")
+        secure = [each.name for each in self.neighbours if each.transport == "tls"]
+        check_domains(self.domain_tables, [each.name for each in self.traversal] + secure)
         if self.registrar.minimum > self.registrar.maximum:
             raise Refused("registrar.minimum is above registrar.maximum", "lower minimum")
         return self

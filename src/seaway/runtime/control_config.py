@@ -5,14 +5,16 @@ The addresses and ports of the listeners are those of the catalog rows; nothing 
 
 from __future__ import annotations
 
-from seaway.call.config import ControlConfig, Listener, NeighbourZone, Rule, TraversalZone, User
+from seaway.call.config import ControlConfig, Listener, NeighbourZone, Registrations, Rule, TraversalZone, User
 from seaway.catalog.deployment import Deployment, Node
 from seaway.catalog.model import Security, Transport
+from seaway.catalog.problems import did_you_mean
 from seaway.catalog.resolve import Resolution
 from seaway.core.sip.io import TransportName
 from seaway.core.sip.registrar import Bounds
 from seaway.identity.digest import ha1
 from seaway.runtime.config import ConfigError, NodeConfig, Traversal
+from seaway.runtime.registration_config import registrations
 from seaway.runtime.search_config import search_rule, transform
 from seaway.runtime.zone_config import default_zone, dns_zone, enum_zone, zone_settings
 
@@ -61,9 +63,20 @@ def control_config(config: NodeConfig, deployment: Deployment, resolution: Resol
         transforms=tuple(transform(each) for each in config.transforms),
         rules=tuple(Rule(each.priority, each.match, each.target) for each in config.rules),
         search_rules=tuple(search_rule(each) for each in config.search_rules),
+        registrations=_registrations(config, domains),
+        digest_algorithms=config.sip.digest_algorithms,
         secret=secret,
         media_idle=config.sip.media_idle,
     )
+
+
+def _registrations(config: NodeConfig, domains: tuple[str, ...]) -> tuple[Registrations, ...]:
+    ours = {each.lower() for each in domains}
+    for each in config.domain_tables:
+        if each.name.lower() not in ours:
+            remedy = did_you_mean(each.name, ours, plural="domains")
+            raise ConfigError("domain", each.name, "is none of the domains of this node", remedy)
+    return tuple(registrations(each) for each in config.domain_tables)
 
 
 def _user(name: str, password: str | None, sha256: str | None, md5: str | None, realm: str) -> User:

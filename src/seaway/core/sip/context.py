@@ -83,6 +83,7 @@ class Context:
         "search",
         "server",
         "token",
+        "user",
         "zone",
     )
 
@@ -95,6 +96,7 @@ class Context:
         self.admitted = False
         self.authenticated = False  # the user's: who asks has proved it, or their zone is taken to have done so
         self.payload = b"n"  # route token payload towards where the request came from; set by the user
+        self.user: bytes | None = None  # the user's: name that was proved with credentials
         self.zone: Any = None  # the user's
         self.call: Any = None  # the user's
         self.path: bytes | None = None

@@ -48,7 +48,7 @@ class Onward:
         lines += (b"", request.body)
         return b"\r\n".join(lines)
 
-    def branch(self, request: Request) -> bytes:
-        """A new branch value for `request` (RFC 3261 §16.6 step 8)."""
+    def branch(self, request: Request, route: bytes | None = None) -> bytes:
+        """A new branch value for `request` (RFC 3261 §16.6 step 8); `route` as in `loop_hash`."""
         self._counter += 1
-        return b"%b%x.%x" % (self._prefix, self._counter, loop_hash(request))
+        return b"%b%x.%x" % (self._prefix, self._counter, loop_hash(request, route))

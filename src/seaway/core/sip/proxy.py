@@ -83,7 +83,7 @@ class Proxy:
         if left < 0:
             self.reject(context, 483, now)
             return
-        if loops(request, self._prefix):
+        if loops(request, context.token, self._prefix):
             self.reject(context, 482, now)
             return
         if b"proxy-require" in request.names:
@@ -312,7 +312,7 @@ class Proxy:
         if isinstance(where, Place):
             self.locator.locate(where, lambda hops, why, now: self._located(branch, hops, why, now), now)
             return
-        key = self._onward.branch(context.request)
+        key = self._onward.branch(context.request, context.token)
         data = self._onward.edited(branch, where, key)
         patience = _PATIENCE[where.transport == "udp"] if branch.more else TIMEOUT
         branch.client = self.layer.send_request(key, context.request.method, data, where, branch, now, patience)
