@@ -21,6 +21,7 @@ from seaway.lab.phones.linphone import Linphone
 from seaway.lab.phones.sipp import Sipp
 from seaway.lab.session import Session
 from seaway.lab.stage import Stage
+from seaway.wire.endpoint import shown
 
 _TOOLS = Path(__file__).parent
 
@@ -70,8 +71,9 @@ def phones(stage: Stage) -> Iterator[Session]:
 class Peers:
     """Makes SIPp and Linphone peers in the lab's spare hosts and ends them."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, family: int = 4) -> None:
         self.stage = stage
+        self.family = family
         self._started: list[Linphone] = []
         self._pipes: list[subprocess.Popen[bytes]] = []
         self._port = 5070
@@ -79,15 +81,19 @@ class Peers:
     def proxy(self, user: LabUser, transport: str) -> str:
         assert self.stage.network is not None
         plan = self.stage.network.plan
-        host = plan.edge_public if user.node == "edge1" else plan.host("core1").address
-        return f"{host}:{5061 if transport == 'tls' else 5060}"
+        if self.family == 6:
+            host = plan.edge_public6 if user.node == "edge1" else plan.host("core1").address6
+        else:
+            host = plan.edge_public if user.node == "edge1" else plan.host("core1").address
+        return shown((host, 5061 if transport == "tls" else 5060))
 
     def sipp(self, user: LabUser, transport: str) -> Sipp:
         network = self.stage.network
         assert network is not None
         self._port += 2
         remote = self.proxy(user, transport)
-        address = network.plan.host(user.host).address
+        there = network.plan.host(user.host)
+        address = there.address6 if self.family == 6 else there.address
         if transport == "tls":
             remote, address = self._pipe(user, remote), "127.0.0.1"
         return Sipp(
@@ -98,7 +104,7 @@ class Peers:
             self._port,
             remote,
             "udp" if transport == "udp" else "tcp",
-            network.dir / f"sipp-{user.name}-{transport}",
+            network.dir / f"sipp-{user.name}-{transport}-{self.family}",
             lambda command, log: self.stage.machines.start(user.host, command, log),
             tone=user.tone,
         )
@@ -110,7 +116,7 @@ class Peers:
         local = self._port + 1000
         log = network.dir / f"pipe-{local}.log"
         log.unlink(missing_ok=True)
-        command = [sys.executable, str(_TOOLS / "tls_pipe.py"), str(local), host, port]
+        command = [sys.executable, str(_TOOLS / "tls_pipe.py"), str(local), host.strip("[]"), port]
         command += [f"{user.node}.{DOMAIN}", str(self.stage.pair.ca())]
         self._pipes.append(self.stage.machines.start(user.host, command, log))
         wait_for(lambda: "ready" in log.read_text(), 5.0, f"pipe: {log.read_text()}")

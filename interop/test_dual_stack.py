@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 
 import pytest
 
-from interop.conftest import lab_name, wait_for
+from interop.conftest import Peers, lab_name, wait_for
 from interop.dual_allocation import DualClient
-from seaway.lab.accounts import TURN_PASSWORD, TURN_USER
+from seaway.lab.accounts import CAROL, DAVE, TURN_PASSWORD, TURN_USER, LabUser
 from seaway.lab.firewall import deployment_text
 from seaway.lab.inside import inside
 from seaway.lab.network import Network
 from seaway.lab.relaying import ECHO_PORT, client_command, outcome_of
+from seaway.lab.session import Session
 from seaway.lab.stage import Stage
 from seaway.wire.endpoint import shown
 
@@ -112,6 +114,82 @@ def test_ipv6_peers_that_are_none(outputs: dict[str, str], name: str) -> None:
 def test_binding_over_ipv6(network: Network) -> None:
     output = network.run(CLIENT, ["timeout", "5", "turnutils_stunclient", network.plan.edge_public6])
     assert network.plan.host(CLIENT).address6 in output
+
+
+@pytest.fixture(scope="module")
+def phones(site: Stage) -> Iterator[Session]:
+    """alice outside and bob inside, over IPv4."""
+    session = site.session()
+    try:
+        session.launch()
+        for name in ("alice", "bob"):
+            assert session.registered(name), f"{name} does not register: {session.phones[name].tail()}"
+        yield session
+    finally:
+        session.close()
+
+
+@pytest.fixture
+def six(site: Stage) -> Iterator[Peers]:
+    """Peers that have and know IPv6 only."""
+    made = Peers(site, 6)
+    yield made
+    made.close()
+    made.wait_idle()
+
+
+def carried(site: Stage, node: str) -> tuple[list[str], int]:
+    """Of the call that ended last: the addresses of the legs' ports, and the packets that came from the poorer side."""
+    last = site.pair.status(node, "history")[-1]
+    (stream,), (stats,) = last["streams"], last["media"]
+    ways = (stats["from_a"]["packets"], stats["from_b"]["packets"])
+    return [stream["a"][0], stream["b"][0]], min(ways)
+
+
+@pytest.mark.parametrize(("user", "transport"), [(DAVE, "udp"), (DAVE, "tcp"), (CAROL, "udp"), (CAROL, "tls")])
+def test_an_ipv6_peer_calls_an_ipv4_phone(six: Peers, phones: Session, user: LabUser, transport: str) -> None:
+    """Media changes the family at the node where the IPv6 peer is."""
+    far = phones.phones["alice" if user.node == "core1" else "bob"]
+    far.forget_recordings()
+    mark = far.mark()
+    six.sipp(user, transport).call(far.name, milliseconds=1500)
+    assert far.wait("CALL_ESTABLISHED", since=mark), "the phone saw no call"
+    assert far.wait("CALL_CLOSED", since=mark), "the phone was not told of the end"
+    if transport != "tls":  # through the TLS pipe SIPp's SDP names 127.0.0.1
+        heard = far.heard(user.tone)
+        assert heard is not None and heard.good, heard
+
+
+def test_an_ipv4_phone_calls_an_ipv6_peer(six: Peers, phones: Session) -> None:
+    far = phones.phones["bob"]
+    sipp = six.sipp(CAROL, "udp")
+    waiting = sipp.answer(milliseconds=3500)
+    six.wait_registered(CAROL, "udp")
+    far.forget_recordings()
+    mark = far.mark()
+    far.dial("sip:carol@example.test")
+    event = far.wait("CALL_ESTABLISHED", "CALL_CLOSED", since=mark, patience=8.0)
+    assert event is not None and event["type"] == "CALL_ESTABLISHED", event
+    time.sleep(1.5)
+    heard = far.heard(CAROL.tone)
+    far.hang_up()
+    sipp.finish(waiting, "answer")
+    assert heard is not None and heard.good, heard
+
+
+def test_ipv6_from_end_to_end(site: Stage, six: Peers) -> None:
+    """Both peers have IPv6 only: each node's ports towards its peer are IPv6, and packets pass both ways."""
+    assert site.network is not None
+    plan = site.network.plan
+    sipp = six.sipp(DAVE, "udp")
+    waiting = sipp.answer(milliseconds=3500)
+    six.wait_registered(DAVE, "udp")
+    six.sipp(CAROL, "tcp").call("dave", milliseconds=1500)
+    sipp.finish(waiting, "answer")
+    six.wait_idle()
+    for node, wanted in (("edge1", plan.edge_public6), ("core1", plan.host("core1").address6)):
+        places, packets = carried(site, node)
+        assert wanted in places and packets > 50, (node, places, packets)
 
 
 @pytest.mark.parametrize("family", [4, 6])

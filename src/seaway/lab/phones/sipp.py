@@ -49,9 +49,9 @@ Content-Type: application/sdp
 {auth}Content-Length: [len]
 
 v=0
-o=sipp 1 1 IN IP4 [local_ip]
+o=sipp 1 1 IN IP[media_ip_type] [media_ip]
 s=-
-c=IN IP4 [local_ip]
+c=IN IP[media_ip_type] [media_ip]
 t=0 0
 m=audio [media_port] RTP/AVP 8
 a=rtpmap:8 PCMA/8000
@@ -116,9 +116,9 @@ Content-Type: application/sdp
 Content-Length: [len]
 
 v=0
-o=sipp 1 1 IN IP4 [local_ip]
+o=sipp 1 1 IN IP[media_ip_type] [media_ip]
 s=-
-c=IN IP4 [local_ip]
+c=IN IP[media_ip_type] [media_ip]
 t=0 0
 m=audio [media_port] RTP/AVP 8
 a=rtpmap:8 PCMA/8000
@@ -229,8 +229,8 @@ class Sipp:
         for old in self.directory.glob(f"{name}_*_errors.log"):
             old.unlink()
         command = [
-            "sipp", self.remote, "-sf", str(path), "-m", "1", "-nostdin", "-i", self.address, "-p", str(self.port),
-            "-mp", str(self.media_port), "-t", "u1" if self.transport == "udp" else "t1",
+            "sipp", self.remote, "-sf", str(path), "-m", "1", "-nostdin", "-i", self.address, "-mi", self.address, "-p",
+            str(self.port), "-mp", str(self.media_port), "-t", "u1" if self.transport == "udp" else "t1",
             "-timeout", "20", "-timeout_error", "-trace_err", "-error_file",
             str(self.directory / f"{name}_errors.log"), *more,
         ]  # fmt: skip
