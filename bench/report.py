@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import overload
 from figures import Figure
 
 from dataplane import tables
@@ -59,6 +60,10 @@ def render(figures: Sequence[Figure], about: Mapping[str, str]) -> str:
         if bench in tables.TITLES:
             lines += ["", f"## {tables.TITLES[bench]}", "", tables.text(bench), "", f"`{rows[0].command}`", ""]
             lines += tables.table(bench, rows)
+            continue
+        if bench == overload.NAME:
+            lines += ["", f"## {overload.TITLE}", "", overload.TEXT, "", f"`{rows[0].command}`", ""]
+            lines += overload.table(rows)
             continue
         title, text = _TITLES[bench]
         ours = next((each.value for each in rows if each.subject == "seaway"), None)

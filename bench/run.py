@@ -27,6 +27,7 @@ import dataplane.relayed  # noqa: E402
 import memory_idle_call  # noqa: E402
 import memory_registration  # noqa: E402
 import options  # noqa: E402
+import overload  # noqa: E402
 import register  # noqa: E402
 import register_digest  # noqa: E402
 import relay_python  # noqa: E402
@@ -47,12 +48,14 @@ _BENCHES = {
         each.NAME: each.run
         for each in (
             memory_registration, memory_idle_call, call_udp, options, register, register_digest, relay_python,
+            overload,
         )
     },
 }  # fmt: skip
 _ORDER = (
     "call-udp", "options", "register", "register-digest", "memory-registration", "memory-answered-call",
-    "memory-idle-call", "relay-python", "media-rtp", "media-turn", "media-latency", "media-setup", "turn-control",
+    "memory-idle-call", "overload", "relay-python", "media-rtp", "media-turn", "media-latency", "media-setup",
+    "turn-control",
 )  # fmt: skip
 
 

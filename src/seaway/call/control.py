@@ -143,6 +143,14 @@ class Control:
         if self._zones.links:
             self._drain_zones(now)
 
+    def filled(self) -> float:
+        """Share of the room for transactions that is in use."""
+        return self._proxy.layer.filled
+
+    def knows(self, key: bytes) -> bool:
+        """Whether a request with this transaction key has been received and is still remembered."""
+        return self._proxy.layer.knows(key)
+
     def flow_opened(self, flow: Flow, now: float) -> None:
         """A stream is connected, in or out; TLS and certificate checks are done."""
         self._flows[flow.id] = flow

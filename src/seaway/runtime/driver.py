@@ -61,6 +61,7 @@ class Driver:
         self.send_to: Callable[[SendTo, float], None] = self._nowhere
         self.resolve: Callable[[Resolve, float], None] = self._nobody
         self.media: Callable[[Command], None] = lambda command: None
+        self.gate: Callable[[bytes, Flow, float], bool] | None = None  # under overload: which messages pass
         self.datagrams: dict[Address, DatagramSender] = {}  # by local address
         self.streams: dict[int, StreamSender] = {}  # by flow id
         self.touched: list[StreamSender] = []  # written to since the last settle
@@ -78,6 +79,8 @@ class Driver:
     def receive(self, data: bytes, flow: Flow, now: float) -> None:
         """One SIP message."""
         try:
+            if self.gate is not None and not self.gate(data, flow, now):
+                return
             self.core.receive(data, flow, now)
         except Exception as error:  # noqa: BLE001  # any defect of ours: this message only
             self._defect(error, "receive", flow)

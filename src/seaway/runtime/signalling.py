@@ -36,6 +36,7 @@ from seaway.runtime.dialer import Dialer
 from seaway.runtime.driver import Core, Driver
 from seaway.runtime.listener import Connections, StreamListener
 from seaway.runtime.lookups import Lookups
+from seaway.runtime.overload import OverloadControl
 from seaway.runtime.relay import SOCKET_NAME, demux_ports
 from seaway.runtime.relay_client import RelayClient, RelayLost
 from seaway.runtime.resolver import Resolver
@@ -61,6 +62,8 @@ class MediaCore(Core, Protocol):
     def media_lost(self, now: float) -> None: ...
     def media_reply(self, message: Reply | Event, now: float) -> None: ...
     def clock(self, wall: float, now: float) -> None: ...
+    def knows(self, key: bytes) -> bool: ...
+    def filled(self) -> float: ...
     def snapshot(self, kind: str, now: float) -> list[dict[str, object]]: ...
 
 
@@ -185,9 +188,10 @@ class _Node:
         self._clock: asyncio.TimerHandle | None = None
         book = alarms.book("signal")
         self._zones = ZoneAlarms(book, lambda: core.snapshot("zones", time.monotonic()))
+        self._overload = OverloadControl(driver, prepared.control, core, self._datagrams)
         self._status = StatusServer(
             config.run_dir, prepared, core, self._resolver, self._connections, self._counters, self._datagrams,
-            alarms, book,
+            alarms, book, {"overload": self._overload.state},
         )  # fmt: skip
 
     def _udp(self, listener: Listener, sock: RowSocket, sockets: Sockets) -> UdpListener:
@@ -206,6 +210,7 @@ class _Node:
         self.driver.tell(self._core.start, now)
         self.driver.settle(now)
         self._zones.start()
+        self._overload.start()
         self._log.info("signal.ready", listeners=len(self._listeners) + len(self._datagrams))
 
     def _tell_time(self) -> float:
@@ -218,6 +223,7 @@ class _Node:
     async def stop(self) -> None:
         if self._clock is not None:
             self._clock.cancel()
+        self._overload.stop()
         for listener in self._listeners:
             listener.close()
         self._dialer.close()

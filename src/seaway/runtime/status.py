@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -52,7 +53,9 @@ class StatusServer:
         datagrams: dict[tuple[str, int], UdpListener],
         alarms: AlarmBooks,
         book: AlarmBook,
+        further: Mapping[str, Callable[[], object]] | None = None,
     ) -> None:
+        """`further`: more fields of the summary, and what gives each."""
         self.prepared = prepared
         self._run_dir = run_dir
         self._core = core
@@ -62,6 +65,7 @@ class StatusServer:
         self._datagrams = datagrams
         self._alarms = alarms
         self._book = book
+        self._further = dict(further or {})
         self._server: asyncio.AbstractServer | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._started = time.monotonic()
@@ -162,6 +166,7 @@ class StatusServer:
             "connections": len(self._connections),
             "media_sessions": relay,  # null: the relay does not answer
             "alarms": sum(each["state"] == "raised" for each in self._alarms.gather(self._book)),
+            **{name: state() for name, state in self._further.items()},
             "defects": self._counters.get("defects"),
         }
 

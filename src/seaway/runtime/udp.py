@@ -63,6 +63,7 @@ class UdpListener:
         self._streak = 0
         self._empty = 0
         self._timer: asyncio.TimerHandle | None = None  # while the socket is read by the clock
+        self.waits_since: float | None = None  # monotonic seconds; `None`: the socket was empty when last read
         driver.datagrams[listener.address] = self
 
     def close(self) -> None:
@@ -121,6 +122,7 @@ class UdpListener:
             try:
                 data, remote = receive_from(_OCTETS)
             except BlockingIOError:
+                self.waits_since = None
                 break
             except OSError:  # an ICMP error of an earlier datagram
                 self._counters.add("sip.udp.icmp")
@@ -131,6 +133,9 @@ class UdpListener:
                 flow = self._remember(remote[:2])
                 young = self._young
             receive(data, flow, now)
+        else:
+            if self.waits_since is None:
+                self.waits_since = now
         if count:
             self._driver.settle(now)
         return count

@@ -84,6 +84,15 @@ class TransactionLayer:
 
     # -- what comes in
 
+    @property
+    def filled(self) -> float:
+        """Share of the room for server transactions that is in use."""
+        return len(self._servers) / self._limit
+
+    def knows(self, key: bytes) -> bool:
+        """Whether there is a server transaction with this key."""
+        return key in self._servers
+
     def receive_request(self, request: Request, key: bytes, flow: Flow, reply: Flow, now: float) -> None:
         """A well-formed request that came in on `flow`; `key` is its top Via's, responses go to `reply`."""
         method = request.method
