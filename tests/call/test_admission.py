@@ -550,7 +550,7 @@ def test_a_neighbour_on_a_transport_without_listener() -> None:
     desk.prove("INVITE", "sip:x@y.test", "alice", desk.udp(), headers=["Contact: <sip:alice@192.0.2.10>"])
     (dial,) = desk.dialled
     assert dial.hop.verify_name == "calls.test"
-    assert b"Via: SIP/2.0/TLS 10.0.0.1:5060;rport;branch=" in dial.data
+    assert b"Via: SIP/2.0/TLS 10.0.0.1:5060;rport;alias;branch=" in dial.data
     assert dial.data.count(b"Record-Route: <sip:") == 2
 
 

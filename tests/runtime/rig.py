@@ -16,6 +16,8 @@ from seaway.catalog.resolve import Resolution, resolve
 from seaway.core.dns.io import Answer
 from seaway.core.sip.io import CloseFlow, Flow, Hop, Send, SendTo
 from seaway.identity.ca import create_authority, issue
+from seaway.runtime.tls_files import TlsFiles, read_files
+from seaway.runtime.tls_settings import Tls
 
 # A /16 of loopback for this process, so that test runs beside each other do not meet.
 _NET = f"127.{64 + os.getpid() % 128}"
@@ -164,3 +166,10 @@ def certificates(folder: Path) -> Path:
     for name in ("core1", "edge1"):
         issue(folder, name, [f"{name}.example.test"])
     return folder
+
+
+def tls_files(folder: Path, node: str, **more: Any) -> TlsFiles:
+    """The checked files of a node from `certificates`."""
+    return read_files(
+        Tls(ca=folder / "ca.pem", certificate=folder / f"{node}.pem", key=folder / f"{node}.key", **more), ()
+    )

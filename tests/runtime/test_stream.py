@@ -15,13 +15,13 @@ import pytest
 from seaway.call.config import Listener
 from seaway.core.sip.io import Hop
 from seaway.identity.ca import create_authority, issue
-from seaway.identity.certificates import check
 from seaway.observe.counters import Counters
 from seaway.runtime.dialer import Dialer
 from seaway.runtime.driver import Driver
 from seaway.runtime.listener import Connections, StreamListener
 from seaway.runtime.sockets import Sockets
 from seaway.runtime.tls import TlsContexts, load_contexts
+from seaway.runtime.tls_files import TlsFiles
 from tests.runtime.rig import (
     CORE,
     EDGE_INNER,
@@ -33,6 +33,7 @@ from tests.runtime.rig import (
     message,
     resolution,
     run,
+    tls_files,
     until,
     within,
 )
@@ -46,7 +47,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def contexts(files: Path, node: str) -> TlsContexts:
-    return load_contexts(check(files / f"{node}.pem", files / f"{node}.key", files / "ca.pem"))
+    return load_contexts(tls_files(files, node))
 
 
 class Edge:
@@ -57,19 +58,20 @@ class Edge:
         self.driver = Driver(self.core, Counters())
         self.sockets = Sockets(resolution(), "edge1")
         self.connections = Connections(self.driver, limit=limit, per_source=per_source, patience=patience)
-        tls = contexts(files, "edge1")
+        self.tls = tls = contexts(files, "edge1")
         self.listeners = [
             self._listen("T11-06", EDGE_OUTER, 5060, "outer", None),
-            self._listen("T11-07", EDGE_OUTER, 5061, "outer", tls.server),
-            self._listen("T11-08", EDGE_OUTER, 5062, "outer", tls.mutual),
-            self._listen("T11-01", EDGE_INNER, 7001, "inner", tls.mutual, "pair"),
+            self._listen("T11-07", EDGE_OUTER, 5061, "outer", tls),
+            self._listen("T11-08", EDGE_OUTER, 5062, "outer", tls, mutual=True),
+            self._listen("T11-01", EDGE_INNER, 7001, "inner", tls, "pair", mutual=True),
         ]
 
     def _listen(
-        self, row: str, host: str, port: int, nic: str, context: ssl.SSLContext | None, zone: str | None = None
-    ) -> StreamListener:
-        listener = Listener("tls" if context else "tcp", (host, port), (host, port), nic, row, zone=zone)
-        return StreamListener(self.sockets.listen(row, nic, port), listener, context, self.connections, self.driver)
+        self, row: str, host: str, port: int, nic: str, tls: TlsContexts | None, zone: str | None = None,
+        mutual: bool = False,
+    ) -> StreamListener:  # fmt: skip
+        listener = Listener("tls" if tls else "tcp", (host, port), (host, port), nic, row, mutual, zone)
+        return StreamListener(self.sockets.listen(row, nic, port), listener, tls, self.connections, self.driver)
 
     def close(self) -> None:
         for each in self.listeners:
@@ -89,7 +91,7 @@ class Core:
         async def resolve(host: str) -> tuple[str, ...]:
             return ((names or {}).get(host, host),)
 
-        self.dialer = Dialer(self.sockets, self.driver, contexts(files, "core1").client, resolve, {})
+        self.dialer = Dialer(self.sockets, self.driver, contexts(files, "core1"), resolve, {})
         self.driver.send_to = self.dialer.send
 
     def send(self, hop: Hop, data: bytes) -> int:
@@ -438,3 +440,34 @@ def test_many_half_open_dials_end(files: Path) -> None:
             assert made.core.opened == [] and len(asyncio.all_tasks()) < 5
 
     run(main)
+
+
+def test_new_files_are_for_new_connections_and_open_ones_stay(files: Path, tmp_path: Path) -> None:
+    async def main() -> None:
+        async with edge(files) as made:
+
+            def shown(writer: asyncio.StreamWriter) -> str:
+                return str(writer.get_extra_info("ssl_object").getpeercert()["serialNumber"])
+
+            context = client_context(files, None)
+            options = {"ssl": context, "server_hostname": "edge1.example.test"}
+            reader, writer = await dial(5061, **options)
+            fresh = certificates_again(files, tmp_path)
+            made.tls.reload(fresh)
+            writer.write(message())
+            assert await within(reader.readexactly(len(message()))) == message()
+            _, second = await dial(5061, **options)
+            assert shown(second) != shown(writer)
+            for each in (writer, second):
+                each.close()
+
+    run(main)
+
+
+def certificates_again(files: Path, folder: Path) -> TlsFiles:
+    """Another certificate of the edge from the same CA."""
+    for name in ("ca.pem", "ca.key"):
+        (folder / name).write_bytes((files / name).read_bytes())
+    issue(folder, "edge1", ["edge1.example.test"])
+    (folder / "ca.key").unlink()
+    return tls_files(folder, "edge1")

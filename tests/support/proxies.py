@@ -40,7 +40,7 @@ class ProxyBench:
         self.questions: list[Resolve] = []
         self.unlocatable: list[str] = []
         self.proxy = Proxy(self, self.sides, self.tokens, self.outputs, self.counters, b"b00t", self.random)
-        self.proxy.unlocated = lambda branch, why, now: self.unlocatable.append(why)
+        self.proxy.carrier.unlocated = lambda branch, why, now: self.unlocatable.append(why)
         self.targets = targets or []
         self.hold = hold
         self.payload = b"n"

@@ -144,6 +144,15 @@ def _add_node(parser: argparse.ArgumentParser) -> None:
     certificates.add_argument("deployment", metavar="DEPLOYMENT.toml")
     certificates.add_argument("directory", metavar="DIR")
     certificates.set_defaults(run=node.certificates)
+    revoke = kinds.add_parser("revoke", help="write the revocation list of a CA that `certificates` made")
+    revoke.add_argument("directory", metavar="DIR")
+    revoke.add_argument("certificates", metavar="CERT.pem", nargs="*", help="to revoke; none: make the list new")
+    revoke.set_defaults(run=node.revoke)
+    reload = kinds.add_parser("reload", help="let a running node read its certificates anew")
+    reload.add_argument(
+        "--run-dir", metavar="DIR", help="run_dir of the node (default: the one node under /run/seaway)"
+    )
+    reload.set_defaults(run=node.reload)
     ha1 = kinds.add_parser("ha1", help="the stored form of a password, read from standard input")
     ha1.add_argument("user")
     ha1.add_argument("realm")

@@ -1,15 +1,18 @@
-"""`seaway node`: run a node, check its files, make its certificates."""
+"""`seaway node`: run a node, check its files, make, revoke and reload its certificates."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import signal
 import sys
+import time
 from pathlib import Path
 
 from seaway.admin.errors import UsageError
 
-__all__ = ["certificates", "check", "ha1", "run"]
+__all__ = ["certificates", "check", "ha1", "reload", "revoke", "run"]
 
 
 def run(options: argparse.Namespace) -> int:
@@ -26,10 +29,10 @@ def run(options: argparse.Namespace) -> int:
 def check(options: argparse.Namespace) -> int:
     """Everything that `run` would read, and nothing that it would open."""
     from seaway.catalog.resolve import resolve
-    from seaway.identity.certificates import check as check_files
     from seaway.runtime.config import ConfigError, load_node_config
     from seaway.runtime.control_config import control_config
     from seaway.runtime.privileges import look_up_user
+    from seaway.runtime.tls_files import read_files
     from seaway.runtime.turn import turn_places
     from seaway.wire.endpoint import shown
 
@@ -40,9 +43,7 @@ def check(options: argparse.Namespace) -> int:
     look_up_user(config.run_as)
     warnings = list(resolution.warnings)
     if config.tls is not None:
-        files = config.tls
-        checked = check_files(files.certificate, files.key, files.ca, [deployment.node(config.node).fqdn])
-        warnings += [checked.warning] if checked.warning else []
+        warnings += read_files(config.tls, [deployment.node(config.node).fqdn]).warnings
     elif any(each.transport == "tls" for each in control.listeners) or control.traversal:
         raise ConfigError("tls", None, "is missing, and this node has TLS", "give ca, certificate and key under [tls]")
     for warning in warnings:
@@ -76,6 +77,42 @@ def certificates(options: argparse.Namespace) -> int:
         print(certificate)
         print(key)
     return 0
+
+
+def revoke(options: argparse.Namespace) -> int:
+    from seaway.identity.ca import revoke as revoke_certificates
+
+    print(revoke_certificates(Path(options.directory), [Path(each) for each in options.certificates]))
+    return 0
+
+
+def reload(options: argparse.Namespace) -> int:
+    """Ask a running node to read its TLS files anew; its word on it is printed."""
+    from seaway.admin.status import run_dir_of
+    from seaway.runtime.reloading import RELOAD_FILE
+    from seaway.runtime.supervisor import READY_FILE
+
+    run_dir = run_dir_of(options)
+    outcome = run_dir / RELOAD_FILE
+    try:
+        supervisor = json.loads((run_dir / READY_FILE).read_text())["supervisor"]
+        before = outcome.stat().st_ino if outcome.exists() else None
+        os.kill(supervisor, signal.SIGHUP)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = getattr(error, "strerror", None) or "its ready file cannot be read"
+        raise UsageError(f"{run_dir}: no node can be asked there ({reason}); is it running?") from None
+    limit = time.monotonic() + 20.0
+    while time.monotonic() < limit:
+        if outcome.exists() and outcome.stat().st_ino != before:
+            said = json.loads(outcome.read_text())
+            for warning in said["warnings"]:
+                print(f"seaway: warning: {warning}", file=sys.stderr)
+            if said["failure"] is not None:
+                raise UsageError(f"the old certificates stay: {said['failure']}")
+            print(f"{run_dir}: new connections get the new certificates")
+            return 0
+        time.sleep(0.05)
+    raise UsageError(f"{run_dir}: the node does not answer; look at its log")
 
 
 def ha1(options: argparse.Namespace) -> int:

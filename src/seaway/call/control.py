@@ -80,7 +80,7 @@ class Control:
             config, self._sides, self._zones, self._paths, self._admission, self._anchor, self._registering,
             self._proxy, self._refusals, authorising,
         )  # fmt: skip
-        self._proxy.unlocated = report_unlocated(self._noise, self._log)
+        self._proxy.carrier.unlocated = report_unlocated(self._noise, self._log)
         self._next_sweep = 0.0
 
     # -- driving
@@ -136,6 +136,8 @@ class Control:
             else:
                 assert type(message) is Request
                 key, port = read_top_via(message, flow)
+                if flow.peer_names and flow.zone is None:
+                    self._proxy.carrier.aliases.note(message, flow)
                 reply = flow if flow.remote[1] == port else self._paths.reply_flow(flow, port)
                 self._proxy.layer.receive_request(message, key, flow, reply, now)
         except WireError as error:
@@ -166,6 +168,7 @@ class Control:
             link.machine.closed(flow, reason, now)
             if isinstance(link, ServerLink):
                 link.forget(flow)
+        self._proxy.carrier.aliases.closed(flow)
         self._proxy.layer.flow_closed(flow, now)
         self._registrar.flow_closed(flow)
         self._drain_zones(now)
@@ -191,7 +194,7 @@ class Control:
 
     def resolved(self, token: int, answer: Answer, now: float) -> None:
         """What the DNS says to a `Resolve`."""
-        self._proxy.locator.resolved(token, answer, now)
+        self._proxy.carrier.locator.resolved(token, answer, now)
 
     def media_ready(self, now: float) -> None:
         """The relay can be reached."""

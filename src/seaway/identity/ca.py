@@ -17,12 +17,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from seaway.identity.certificates import CertificateError
+from seaway.identity.certificates import CertificateError, load_certificates, read_pem
 
-__all__ = ["create_authority", "issue"]
+__all__ = ["create_authority", "issue", "revoke"]
 
 _CA_DAYS = 3650
 _NODE_DAYS = 397
+_CRL_DAYS = 30
 _BACKDATE = timedelta(minutes=5)  # the peer's clock may be a little behind ours
 
 
@@ -104,6 +105,43 @@ def issue(
     _write(key_path, _private(key), 0o600)
     _write(certificate_path, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
     return certificate_path, key_path
+
+
+def revoke(
+    directory: Path, certificates: Sequence[Path], *, now: datetime | None = None, days: int = _CRL_DAYS
+) -> Path:
+    """Write `crl.pem`, the CA's revocation list, with what it held before and `certificates`; returns its path.
+
+    Without certificates the list is only made new. Raises `CertificateError`.
+    """
+    authority, authority_key = _load_authority(directory)
+    now = now or datetime.now(UTC)
+    path = directory / "crl.pem"
+    held: dict[int, datetime] = {}
+    if path.exists():
+        try:
+            held = {each.serial_number: each.revocation_date_utc for each in x509.load_pem_x509_crl(read_pem(path))}
+        except ValueError as error:
+            raise CertificateError(path, "is no PEM revocation list", "remove it to start a new one") from error
+    for each in certificates:
+        held.setdefault(load_certificates(each)[0].serial_number, now)
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(authority.subject)
+        .last_update(now - _BACKDATE)
+        .next_update(now + timedelta(days=days))
+        .add_extension(x509.CRLNumber(int(now.timestamp() * 1000)), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False)
+    )
+    for number, date in held.items():
+        builder = builder.add_revoked_certificate(
+            x509.RevokedCertificateBuilder().serial_number(number).revocation_date(date).build()
+        )
+    new = directory / "crl.pem.new"
+    new.unlink(missing_ok=True)
+    _write(new, builder.sign(authority_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM), 0o644)
+    new.replace(path)
+    return path
 
 
 def _load_authority(directory: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:

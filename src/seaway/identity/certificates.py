@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-__all__ = ["CertificateError", "Checked", "check", "covers", "names_of"]
+__all__ = ["CertificateError", "Checked", "check", "covers", "load_certificates", "names_of", "read_pem"]
 
 _LIMIT = 256 * 1024  # octets of a PEM file; a longer one is no certificate of ours
 _ALARM_DAYS = 30
@@ -48,18 +48,18 @@ class Checked:
 def check(certificate: Path, key: Path, ca: Path, names: Sequence[str] = (), *, now: datetime | None = None) -> Checked:
     """Check one set of files. `names`: what peers will look for; each must be covered. Raises `CertificateError`."""
     now = now or datetime.now(UTC)
-    loaded = _certificates(certificate)[0]
+    loaded = load_certificates(certificate)[0]
     private_mode = stat.S_IMODE(_stat(key).st_mode)
     if private_mode & 0o077:
         raise CertificateError(key, f"the private key is open to others (mode {private_mode:04o})", f"chmod 600 {key}")
     try:
-        private = load_pem_private_key(_read(key), password=None)
+        private = load_pem_private_key(read_pem(key), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise CertificateError(key, "is no unencrypted PEM private key", "give the key of this certificate") from error
     if _public(private.public_key()) != _public(loaded.public_key()):
         raise CertificateError(key, f"does not belong to {certificate}", "give the key of this certificate")
     _check_time(certificate, loaded, now, "issue a new certificate")
-    for each in _certificates(ca):
+    for each in load_certificates(ca):
         _check_time(ca, each, now, "replace the CA certificate")
     try:
         usage = set(loaded.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
@@ -131,9 +131,10 @@ def _check_time(path: Path, certificate: x509.Certificate, now: datetime, remedy
         )
 
 
-def _certificates(path: Path) -> list[x509.Certificate]:
+def load_certificates(path: Path) -> list[x509.Certificate]:
+    """The certificates of a PEM file, at least one. Raises `CertificateError`."""
     try:
-        found = x509.load_pem_x509_certificates(_read(path))
+        found = x509.load_pem_x509_certificates(read_pem(path))
     except ValueError as error:
         raise CertificateError(path, "is no PEM certificate", "give a file with BEGIN CERTIFICATE") from error
     if not found:
@@ -148,7 +149,8 @@ def _stat(path: Path) -> os.stat_result:
         raise _missing(path, error) from error
 
 
-def _read(path: Path) -> bytes:
+def read_pem(path: Path) -> bytes:
+    """The octets of a file, at most 256 KiB. Raises `CertificateError`."""
     try:
         with path.open("rb") as file:
             data = file.read(_LIMIT + 1)

@@ -21,6 +21,7 @@ from seaway.policy.patterns import Matcher, PatternError
 from seaway.runtime.registration_config import DomainTable, check_domains
 from seaway.runtime.search_config import SearchRuleTable, TransformTable, check_rules
 from seaway.runtime.settings import Domain, Host, Password, Port, Seconds, Settings
+from seaway.runtime.tls_settings import Tls
 from seaway.runtime.turn_settings import Turn
 from seaway.runtime.zone_config import DefaultZoneTable, DnsZoneTable, EnumZoneTable, LocalZoneTable, Name, ZoneTable
 from seaway.wire.sip.errors import SipError
@@ -62,12 +63,6 @@ class Log(Settings):
     format: Literal["text", "json"] = "text"
     level: Literal["debug", "info", "warning", "error"] = "info"
     file: Path | None = None
-
-
-class Tls(Settings):
-    ca: Path
-    certificate: Path
-    key: Path
 
 
 class Dns(Settings):
@@ -233,7 +228,7 @@ def parse_node_config(text: str, path: Path) -> NodeConfig:
         update={
             "deployment_path": base / config.deployment_path,
             "run_dir": base / config.run_dir,
-            "tls": tls and Tls(ca=base / tls.ca, certificate=base / tls.certificate, key=base / tls.key),
+            "tls": tls and tls.under(base),
             "log": config.log.model_copy(update={"file": config.log.file and base / config.log.file}),
         }
     )

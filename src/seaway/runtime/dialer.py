@@ -20,6 +20,7 @@ from seaway.runtime.faults import describe
 from seaway.runtime.resolver import ResolveError
 from seaway.runtime.sockets import SocketError, Sockets
 from seaway.runtime.stream import StreamConnection, StreamKind
+from seaway.runtime.tls import TlsContexts
 from seaway.runtime.udp import UdpListener
 from seaway.wire.endpoint import shown, version_of
 
@@ -43,19 +44,19 @@ class _Link:
 
 
 class Dialer:
-    """`resolve(host)` gives the IP literals of a name; `context` is the TLS client context."""
+    """`resolve(host)` gives the IP literals of a name; `contexts` has the TLS client context."""
 
     def __init__(
         self,
         sockets: Sockets,
         driver: Driver,
-        context: ssl.SSLContext | None,
+        contexts: TlsContexts | None,
         resolve: Callable[[str], Awaitable[tuple[str, ...]]],
         datagrams: dict[tuple[str, int], UdpListener],
     ) -> None:
         self._sockets = sockets
         self._driver = driver
-        self._context = context
+        self._contexts = contexts
         self._resolve = resolve
         self._datagrams = datagrams  # by NIC and IP version
         self._links: dict[_Key, _Link] = {}
@@ -131,11 +132,11 @@ class Dialer:
         """Try the addresses of the hop in turn. Raises the error of the last one."""
         context = None
         if hop.transport == "tls":
-            if self._context is None or hop.verify_name is None:
+            if self._contexts is None or hop.verify_name is None:
                 raise SocketError(
                     "-", shown((hop.host, hop.port)), "TLS without a name to verify", "set [tls] and verify_name"
                 )
-            context = self._context
+            context = self._contexts.client
         rows = (TRAVERSAL_ROW,) if hop.zone is not None else SIP_DIAL_ROWS
         failure: Exception | None = None
         for host in (await self._resolve(hop.host))[:_ADDRESSES]:

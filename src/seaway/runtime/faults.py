@@ -12,7 +12,7 @@ def describe(error: BaseException) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the peer's certificate was refused: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
-        return f"TLS failed: {error.reason or error}"
+        return f"TLS failed: {error.reason.replace('_', ' ').lower() if error.reason else error}"
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, OSError) and error.strerror:

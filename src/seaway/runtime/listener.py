@@ -15,6 +15,7 @@ from seaway.runtime.driver import Driver
 from seaway.runtime.faults import describe
 from seaway.runtime.sockets import RowSocket
 from seaway.runtime.stream import StreamConnection, StreamKind
+from seaway.runtime.tls import TlsContexts
 
 __all__ = ["Connections", "StreamListener"]
 
@@ -103,18 +104,19 @@ class Connections:
 
 
 class StreamListener:
-    """One listening socket. `context` is `None` for TCP."""
+    """One listening socket. Each connection takes the TLS context of its moment from `contexts`."""
 
     def __init__(
         self,
         sock: RowSocket,
         listener: Listener,
-        context: ssl.SSLContext | None,
+        contexts: TlsContexts | None,
         connections: Connections,
         driver: Driver,
     ) -> None:
         self._socket = sock
-        self._context = context
+        self._contexts = contexts if listener.transport == "tls" else None
+        self._mutual = listener.mutual
         self._connections = connections
         self._driver = driver
         self._kind = StreamKind(listener.transport, listener.nic, listener.row, listener.zone)
@@ -138,7 +140,12 @@ class StreamListener:
                 return
             sock.setblocking(False)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            self._connections.admit(sock, remote[0], self._kind, self._context)
+            self._connections.admit(sock, remote[0], self._kind, self._context())
+
+    def _context(self) -> ssl.SSLContext | None:
+        if self._contexts is None:
+            return None
+        return self._contexts.mutual if self._mutual else self._contexts.server
 
     def _resume(self) -> None:
         if self._socket.fileno() >= 0:

@@ -1,4 +1,4 @@
-"""What lies in a node's run directory for longer than its processes live: the lock and the secret."""
+"""What lies in a node's run directory for longer than its processes live: the lock, the secret, small files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from seaway.runtime.config import ConfigError
 
-__all__ = ["READY_FILE", "lock", "secret"]
+__all__ = ["READY_FILE", "lock", "secret", "write_anew"]
 
 READY_FILE = "ready"
 """There while the node is up; a JSON object with the processes, and how often each was restarted."""
@@ -47,3 +47,14 @@ def secret(run_dir: Path) -> bytes:
     with os.fdopen(descriptor, "wb") as file:
         file.write(made)
     return made
+
+
+def write_anew(path: Path, text: str) -> None:
+    """Write a file in the run directory, whole or not at all. The folder belongs to the children's user, so nothing
+    that lies there is followed or written to."""
+    new = path.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    new.replace(path)

@@ -11,6 +11,7 @@ import gc
 import resource
 import secrets
 import signal
+import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,7 +26,6 @@ from seaway.catalog.deployment import Deployment
 from seaway.catalog.model import Transport
 from seaway.catalog.resolve import Resolution
 from seaway.core.sip.io import Address
-from seaway.identity.certificates import check
 from seaway.media.protocol import Command, Event, Reply
 from seaway.observe import log
 from seaway.observe.counters import Counters
@@ -39,10 +39,12 @@ from seaway.runtime.lookups import Lookups
 from seaway.runtime.overload import OverloadControl
 from seaway.runtime.relay import SOCKET_NAME, demux_ports
 from seaway.runtime.relay_client import RelayClient, RelayLost
+from seaway.runtime.reloading import ReloadEnd
 from seaway.runtime.resolver import Resolver
 from seaway.runtime.sockets import RowSocket, Sockets
 from seaway.runtime.status import StatusServer
 from seaway.runtime.tls import TlsContexts, load_contexts
+from seaway.runtime.tls_files import read_files
 from seaway.runtime.udp import UdpListener
 from seaway.runtime.zone_alarms import ZoneAlarms
 from seaway.wire.endpoint import version_of
@@ -78,6 +80,7 @@ class Prepared:
     contexts: TlsContexts | None
     open: list[tuple[Listener, RowSocket]]
     relay_ports: tuple[Address, ...]  # the relay's standing ports: demultiplexing on the edge
+    reload: socket.socket | None = None  # where new TLS files come from
 
 
 def prepare(config: NodeConfig, deployment: Deployment, resolution: Resolution, secret: bytes) -> Prepared:
@@ -88,8 +91,7 @@ def prepare(config: NodeConfig, deployment: Deployment, resolution: Resolution, 
     control = control_config(config, deployment, resolution, secret)
     contexts = None
     if config.tls is not None:
-        files = config.tls
-        contexts = load_contexts(check(files.certificate, files.key, files.ca, [deployment.node(config.node).fqdn]))
+        contexts = load_contexts(read_files(config.tls, [deployment.node(config.node).fqdn]))
     elif any(each.transport == "tls" for each in control.listeners) or control.traversal:
         raise ConfigError("tls", None, "is missing, and this node has TLS", "give ca, certificate and key under [tls]")
     sockets = Sockets(resolution, config.node)
@@ -170,13 +172,12 @@ class _Node:
             if listener.transport == "udp":
                 self._datagrams[listener.nic, version_of(listener.address)] = self._udp(listener, sock, sockets)
                 continue
-            context = None
-            if listener.transport == "tls" and prepared.contexts is not None:
-                context = prepared.contexts.mutual if listener.mutual else prepared.contexts.server
             room = self._connections if listener.zone is None else self._links
-            self._listeners.append(StreamListener(sock, listener, context, room, driver))
-        client = prepared.contexts.client if prepared.contexts is not None else None
-        self._dialer = Dialer(sockets, driver, client, self._resolver.addresses, self._datagrams)
+            self._listeners.append(StreamListener(sock, listener, prepared.contexts, room, driver))
+        self._dialer = Dialer(sockets, driver, prepared.contexts, self._resolver.addresses, self._datagrams)
+        self._reload = None
+        if prepared.reload is not None and prepared.contexts is not None:
+            self._reload = ReloadEnd(prepared.reload, prepared.contexts.reload)
         driver.send_to = self._dialer.send
         self._lookups = Lookups(driver, self._resolver)
         driver.resolve = self._lookups.ask
@@ -227,6 +228,8 @@ class _Node:
         for listener in self._listeners:
             listener.close()
         self._dialer.close()
+        if self._reload is not None:
+            self._reload.close()
         self._connections.close()
         self._links.close()
         for datagrams in self._datagrams.values():

@@ -35,7 +35,8 @@ from seaway.runtime.fastpath.choose import FastPath, choose
 from seaway.runtime.ipc import IpcError
 from seaway.runtime.journal import Journal
 from seaway.runtime.privileges import RunAs, drop, look_up_user, make_run_dir, set_process_name, tie_to_parent
-from seaway.runtime.run_dir import READY_FILE
+from seaway.runtime.reloading import ReloadChannel, reload_tls
+from seaway.runtime.run_dir import READY_FILE, write_anew
 from seaway.runtime.sockets import SocketError
 
 __all__ = ["READY_FILE", "START_ERRORS", "StartError", "run_node"]
@@ -60,6 +61,7 @@ class _Child:
     name: str
     main: Callable[[Callable[[], None]], None]
     uses_fast_path: bool = False
+    has_tls: bool = False
     pid: int = 0
     since: float = 0.0
     due: float | None = None  # when to start it again
@@ -108,6 +110,8 @@ class _Supervisor:
         self._restarts: Counter[str] = Counter()
         alarms = AlarmBooks()
         self._alarms = alarms.book("supervisor")
+        self._names = [deployment.node(config.node).fqdn]
+        self._reloads: dict[str, ReloadChannel] = {}  # by child
 
         def relay_main(ready: Callable[[], None]) -> None:
             self._leave_root()
@@ -125,19 +129,21 @@ class _Supervisor:
 
         def signal_main(ready: Callable[[], None]) -> None:
             prepared = signalling.prepare(config, deployment, resolution, secret)
+            prepared.reload = self._reloads["signal"].in_child()
             self._leave_root()
             signalling.run_signal(prepared, alarms=alarms, ready=ready)
 
         def turn_main(ready: Callable[[], None]) -> None:
             table = self._fast_path.empty_table("turn") if self._fast_path is not None else None
             prepared = turn.prepare_turn(config, deployment, resolution, secret)
+            prepared.reload = self._reloads["turn"].in_child()
             self._leave_root()
             turn.run_turn(prepared, config.run_dir, table=table, alarms=alarms, ready=ready)
 
         # The relay first: `signal` looks for it at once.
-        self._children = [_Child("relay", relay_main, uses_fast_path=True), _Child("signal", signal_main)]
+        self._children = [_Child("relay", relay_main, uses_fast_path=True), _Child("signal", signal_main, has_tls=True)]
         if turn.has_turn(config, deployment, resolution):
-            self._children.append(_Child("turn", turn_main, uses_fast_path=True))
+            self._children.append(_Child("turn", turn_main, uses_fast_path=True, has_tls=True))
 
     def run(self) -> int:
         ready_file = self._config.run_dir / READY_FILE
@@ -166,11 +172,20 @@ class _Supervisor:
         sys.stdout.flush()
         sys.stderr.flush()
         reading, writing = os.pipe()
+        if child.has_tls:
+            if child.name in self._reloads:
+                self._reloads.pop(child.name).close()
+            self._reloads[child.name] = ReloadChannel()
         pid = os.fork()
         if pid == 0:
             os.close(reading)
+            for name, channel in self._reloads.items():
+                if name != child.name:
+                    channel.close()
             self._be(child, writing)
         os.close(writing)
+        if child.has_tls:
+            self._reloads[child.name].in_parent()
         child.pid, child.since, child.due = pid, time.monotonic(), None
         self._reading = reading
 
@@ -243,10 +258,8 @@ class _Supervisor:
         pids = {child.name: child.pid for child in self._children}
         if self._fast_path is not None and self._fast_path.process is not None:
             pids["worker"] = self._fast_path.process.pid
-        new = ready_file.with_suffix(".new")
         known = {"node": self._config.node, "supervisor": self._pid, **pids, "restarts": self._restarts}
-        new.write_text(json.dumps(known) + "\n")
-        new.replace(ready_file)
+        write_anew(ready_file, json.dumps(known) + "\n")
         self._log.info("node.ready", **pids)
         if self._ready_fd is not None:
             os.write(self._ready_fd, b"ready\n")
@@ -265,6 +278,8 @@ class _Supervisor:
             if got is not None and got.si_signo in (signal.SIGTERM, signal.SIGINT):
                 self._log.info("node.stopping", signal=got.si_signo)
                 return 0
+            if got is not None and got.si_signo == signal.SIGHUP:
+                self._reload()
             self._reap()
             self._worker_again()
             self._alarms.tick()
@@ -284,6 +299,11 @@ class _Supervisor:
                     else:
                         self._alarms.ease(RESTARTED, subject=child.name)
                         self._announce(self._config.run_dir / READY_FILE)
+
+    def _reload(self) -> None:
+        alive = {child.name for child in self._children if child.pid}
+        channels = {name: channel for name, channel in self._reloads.items() if name in alive}
+        reload_tls(self._config.tls, self._names, channels, self._config.run_dir)
 
     def _reap(self) -> None:
         now = time.monotonic()

@@ -18,12 +18,13 @@ import uvloop
 from seaway.catalog.deployment import Deployment
 from seaway.catalog.model import Transport
 from seaway.catalog.resolve import Resolution
-from seaway.identity.certificates import check
 from seaway.media.flows import FlowTable
 from seaway.runtime.alarms import AlarmBook, AlarmBooks
 from seaway.runtime.config import ConfigError, NodeConfig
+from seaway.runtime.reloading import ReloadEnd
 from seaway.runtime.sockets import Sockets
 from seaway.runtime.tls import load_contexts
+from seaway.runtime.tls_files import TlsFiles, read_files
 from seaway.runtime.turn_accept import ALPN_TURN, ALPN_WEB
 from seaway.runtime.turn_config import turn_config
 from seaway.runtime.turn_places import Place, places, relay_places
@@ -62,10 +63,8 @@ def prepare_turn(config: NodeConfig, deployment: Deployment, resolution: Resolut
         raise ConfigError("tls", None, "is missing, and TURN has TLS", "give ca, certificate and key under [tls]")
     relays = relay_places(resolution, config.node)
     core = turn_config(turn, deployment, relays, secret)
-    files = check(config.tls.certificate, config.tls.key, config.tls.ca, [deployment.node(config.node).fqdn])
-    contexts = {web: load_contexts(files) for web in (False, True)}
-    contexts[False].server.set_alpn_protocols([ALPN_TURN])
-    contexts[True].server.set_alpn_protocols([ALPN_TURN, ALPN_WEB])
+    files = read_files(config.tls, [deployment.node(config.node).fqdn])
+    contexts = {False: load_contexts(files, [ALPN_TURN]), True: load_contexts(files, [ALPN_TURN, ALPN_WEB])}
     sockets = Sockets(resolution, config.node)
     opened = []
     for each in places(resolution, config.node):
@@ -104,6 +103,12 @@ async def _serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     process = TurnProcess(prepared, table, alarms)
+
+    def take(files: TlsFiles) -> None:
+        for contexts in prepared.contexts.values():
+            contexts.reload(files)
+
+    reload = ReloadEnd(prepared.reload, take) if prepared.reload is not None else None
     status = TurnStatus(run_dir, process)
     try:
         await status.start()
@@ -114,4 +119,6 @@ async def _serve(
     finally:
         process.stop()
         status.stop()
+        if reload is not None:
+            reload.close()
         await asyncio.sleep(0)  # let the transports close

@@ -17,6 +17,7 @@ from seaway.observe import log
 from seaway.observe.counters import Counters
 from seaway.runtime.faults import describe
 from seaway.runtime.sockets import RowSocket
+from seaway.runtime.tls import TlsContexts
 
 __all__ = ["ALPN_TURN", "ALPN_WEB", "Acceptor", "Crowd"]
 
@@ -60,7 +61,7 @@ class Acceptor:
     def __init__(
         self,
         listening: RowSocket,
-        context: ssl.SSLContext | None,
+        contexts: TlsContexts | None,
         crowd: Crowd,
         counters: Counters,
         make: Callable[[socket.socket, bool, Callable[[], None]], asyncio.Protocol],
@@ -68,7 +69,7 @@ class Acceptor:
         patience: float,
     ) -> None:
         self._listening = listening
-        self._context = context
+        self._contexts = contexts
         self._crowd = crowd
         self._counters = counters
         self._make = make
@@ -126,11 +127,12 @@ class Acceptor:
 
         try:
             first = await asyncio.wait_for(self._first(made), self._patience)
-            tls = first == _TLS and self._context is not None
+            context = self._contexts.server if first == _TLS and self._contexts is not None else None
+            tls = context is not None
             await self._loop.connect_accepted_socket(
                 lambda: self._make(made, tls, left),
                 made,
-                ssl=self._context if tls else None,
+                ssl=context,
                 ssl_handshake_timeout=_HANDSHAKE if tls else None,
                 ssl_shutdown_timeout=2.0 if tls else None,
             )

@@ -55,6 +55,7 @@ class PreparedTurn:
     relays: RelayPlaces
     contexts: dict[bool, TlsContexts]  # for the port of HTTPS, and for others
     open: list[tuple[Place, RowSocket]]
+    reload: socket.socket | None = None  # where new TLS files come from
 
 
 class TurnProcess:
@@ -121,7 +122,7 @@ class TurnProcess:
             return stream
 
         patience = _WEB_PATIENCE if place.web else self._turn.first_request
-        self._acceptors.append(Acceptor(made, contexts.server, self._crowd, self.counters, make, patience=patience))
+        self._acceptors.append(Acceptor(made, contexts, self._crowd, self.counters, make, patience=patience))
 
     # -- relay ports
 

@@ -21,7 +21,7 @@ SERVER = flow("tcp", ("192.0.2.22", 5060))
 def located(bench: ProxyBench, *addresses: str, failure: str = "") -> list[tuple[Flow | Hop, bytes]]:
     (question,) = bench.questions
     bench.questions.clear()
-    bench.proxy.locator.resolved(question.token, Answer(addresses, failure), bench.now)
+    bench.proxy.carrier.locator.resolved(question.token, Answer(addresses, failure), bench.now)
     return bench.sent()
 
 

@@ -18,7 +18,7 @@ def test_via_and_record_route_of_each_side() -> None:
         {("udp", "inner"): ("10.0.0.1", 5060), ("tls", "outer"): ("2001:db8::1", 5061)}, frozenset((b"us.test",))
     )
     assert sides.via(flow("udp")) == b"Via: SIP/2.0/UDP 10.0.0.1:5060;rport;branch="
-    assert sides.via(Hop("tls", "x", 5061, "outer")) == b"Via: SIP/2.0/TLS [2001:db8::1]:5061;rport;branch="
+    assert sides.via(Hop("tls", "x", 5061, "outer")) == b"Via: SIP/2.0/TLS [2001:db8::1]:5061;rport;alias;branch="
     assert sides.record_route(flow("udp")) % b"T" == b"Record-Route: <sip:T@10.0.0.1:5060;lr>"
     outer = sides.record_route(flow("tls", nic="outer"))
     assert outer % b"T" == b"Record-Route: <sip:T@[2001:db8::1]:5061;transport=tls;lr>"
@@ -29,7 +29,7 @@ def test_a_transport_without_listener_names_one_that_there_is() -> None:
     sides = Sides({("udp", "inner"): ("10.0.0.1", 5060)}, frozenset())
     assert sides.has("udp", "inner") and not sides.has("tls", "inner") and not sides.has("udp", "outer")
     for nic in ("inner", "outer"):
-        assert sides.via(Hop("tls", "x", 1, nic)) == b"Via: SIP/2.0/TLS 10.0.0.1:5060;rport;branch="
+        assert sides.via(Hop("tls", "x", 1, nic)) == b"Via: SIP/2.0/TLS 10.0.0.1:5060;rport;alias;branch="
         assert sides.record_route(Hop("tls", "x", 1, nic)) % b"T" == b"Record-Route: <sip:T@10.0.0.1:5060;lr>"
 
 
@@ -59,4 +59,4 @@ def test_one_family_serves_for_both(first: bool) -> None:
 
 def test_a_node_without_any_listener_can_still_dial() -> None:
     sides = Sides({}, frozenset())
-    assert sides.via(Hop("tls", "x", 1, "inner")) == b"Via: SIP/2.0/TLS anonymous.invalid;rport;branch="
+    assert sides.via(Hop("tls", "x", 1, "inner")) == b"Via: SIP/2.0/TLS anonymous.invalid;rport;alias;branch="

@@ -27,7 +27,7 @@ class Target:
     uri: bytes
     where: Flow | Hop | Place
     payload: bytes = b"n"
-    more: tuple[Hop, ...] = ()
+    more: tuple[Flow | Hop, ...] = ()
     routes: tuple[bytes, ...] = ()
     others: tuple[Target, ...] = ()
     mark: Any = None
@@ -38,7 +38,8 @@ class Branch:
     """One forwarded copy of a request: `request`, which is that of the context or an edited copy."""
 
     __slots__ = (
-        "breadth", "call", "cancel", "client", "context", "early", "final", "more", "request", "ringing", "target",
+        "breadth", "call", "cancel", "client", "context", "datagram", "early", "final", "more", "request", "ringing",
+        "target",
     )  # fmt: skip
 
     def __init__(
@@ -52,6 +53,7 @@ class Branch:
         self.client: ClientTransaction | None = None
         self.final: Response | None = None
         self.more = target.more  # hops not yet tried
+        self.datagram: Flow | Hop | None = None  # where it goes by UDP if the stream cannot be opened
         self.early = False  # a provisional response above 100 came: no other hop is tried
         self.ringing = False  # a provisional response came: CANCEL may be sent (RFC 3261 §9.1)
         self.cancel = False  # to be cancelled as soon as it may

@@ -97,12 +97,12 @@ class Locator:
             for done in self._waiting.pop(question):
                 done(answer, now)
 
-    def penalise(self, hop: Hop, now: float) -> None:
-        """`hop` did not answer or could not be reached."""
+    def penalise(self, hop: Hop, now: float, seconds: float = _PENALTY) -> None:
+        """`hop` did not answer or could not be reached: it comes last for `seconds`."""
         self._failed.pop(hop, None)
         while len(self._failed) >= _MOST_PENALTIES:
             del self._failed[next(iter(self._failed))]
-        self._failed[hop] = now + _PENALTY
+        self._failed[hop] = now + seconds
 
     def failed_lately(self, hop: Hop, now: float) -> bool:
         """Whether `hop` failed a short while ago."""

@@ -12,12 +12,12 @@ from dataclasses import replace
 from typing import Any
 
 from seaway.core.sip.build import build_cancel, build_response, build_trying
+from seaway.core.sip.carrier import Carrier
 from seaway.core.sip.client import ClientTransaction
 from seaway.core.sip.context import Branch, Context, ProxyUser, Target
 from seaway.core.sip.forking import max_breadth, merge_challenges, share_of
-from seaway.core.sip.io import Flow, Hop, Place
+from seaway.core.sip.io import Flow, Hop
 from seaway.core.sip.layer import TransactionLayer
-from seaway.core.sip.locator import Locator
 from seaway.core.sip.loops import loops
 from seaway.core.sip.onward import Onward
 from seaway.core.sip.ranking import rank
@@ -25,7 +25,6 @@ from seaway.core.sip.routing import max_forwards, pop_own_routes, restore_strict
 from seaway.core.sip.server import ServerTransaction
 from seaway.core.sip.sides import Sides
 from seaway.core.sip.states import State
-from seaway.core.sip.timers import TIMEOUT
 from seaway.core.sip.tokens import RouteTokens
 from seaway.core.sip.topvia import MAGIC, pop_via
 from seaway.wire.errors import WireError
@@ -35,7 +34,6 @@ from seaway.wire.sip.message import Request, Response, parse
 __all__ = ["Proxy"]
 
 _AMPLIFICATION = 3  # octets sent for each octet received, to somebody unknown over UDP
-_PATIENCE = (12.0, 5.0)  # seconds for a first answer when there is another hop: by a stream, dialling included; UDP
 
 
 class Proxy:
@@ -51,17 +49,17 @@ class Proxy:
         boot: bytes,
         random: Callable[[int], bytes],
     ) -> None:
-        self.locator = Locator(outputs, random)
-        self.unlocated: Callable[[Branch, str, float], None] = lambda branch, why, now: None
         self._user = user
         self._sides = sides
         self._tokens = tokens
         self._prefix = MAGIC + boot
-        self._onward = Onward(sides, tokens, self._prefix)
         self._counter = 0
         self._boot = boot
         self.counters = counters
         self.layer = TransactionLayer(self, outputs, counters)
+        onward = Onward(sides, tokens, self._prefix)
+        self.carrier = Carrier(onward, sides, self.layer, outputs, counters, random, self.fail)
+        self.locator = self.carrier.locator
 
     # -- TransactionUser
 
@@ -136,7 +134,7 @@ class Proxy:
             if status >= 200:
                 self.fail(branch, 502, now)
             return
-        if status == 503 and branch.more and self._try_next(branch, now):
+        if status == 503 and branch.more and self.carrier.try_next(branch, now):
             return
         if status in (408, 430) and self._next_flow(branch, status, now):
             return
@@ -150,9 +148,7 @@ class Proxy:
                 self._user.own_failed(client, status, reason, now)
             return
         self.counters[f"sip.branch.failed.{status}"] += 1
-        if isinstance(branch.target.where, Hop) and not branch.ringing:
-            self.locator.penalise(branch.target.where, now)
-        if branch.more and self._try_next(branch, now):
+        if self.carrier.failed(branch, status, now):
             return
         if branch.ringing or not self._next_flow(branch, status, now):
             self.fail(branch, status, now)
@@ -185,7 +181,7 @@ class Proxy:
         begun = [Branch(context, target, request or context.request, call, breadth) for target in targets]
         context.branches += begun
         for branch in begun:
-            self._send(branch, now)
+            self.carrier.send(branch, now)
 
     def give_up(self, context: Context, now: float) -> None:
         """A search that went on has found nothing more: the best response so far goes upstream."""
@@ -195,22 +191,7 @@ class Proxy:
 
     def forward_ack(self, request: Request, target: Target, now: float) -> None:
         """Send an ACK for a 2xx on, stateless (RFC 3261 §16.11)."""
-        if isinstance(target.where, Place):
-
-            def located(hops: tuple[Hop, ...], why: str, now: float) -> None:
-                if hops:
-                    self.forward_ack(request, replace(target, where=hops[0]), now)
-                else:
-                    self.counters["sip.ack.unlocated"] += 1
-
-            self.locator.locate(target.where, located, now)
-            return
-        via = self._sides.via(target.where) + self._onward.branch(request)
-        lines = [b"ACK %b SIP/2.0" % target.uri, via, *request.lines]
-        if target.where.transport != "udp" and b"content-length" not in request.names:
-            lines.append(b"Content-Length: %d" % len(request.body))
-        lines += (b"", request.body)
-        self.layer.send_stateless(b"\r\n".join(lines), target.where)
+        self.carrier.send_ack(request, target, now)
 
     def trying(self, context: Context, now: float) -> None:
         """Send 100 Trying for an INVITE."""
@@ -303,41 +284,6 @@ class Proxy:
         self.counters["sip.flow.next"] += 1
         following = replace(target.others[0], others=target.others[1:])
         self.forward(context, [following], now, branch.request, branch.call)
-        return True
-
-    def _send(self, branch: Branch, now: float) -> None:
-        """Send the request of `branch` to its target, which is located first when only its name is known."""
-        context, target = branch.context, branch.target
-        where = target.where
-        if isinstance(where, Place):
-            self.locator.locate(where, lambda hops, why, now: self._located(branch, hops, why, now), now)
-            return
-        key = self._onward.branch(context.request, context.token)
-        data = self._onward.edited(branch, where, key)
-        patience = _PATIENCE[where.transport == "udp"] if branch.more else TIMEOUT
-        branch.client = self.layer.send_request(key, context.request.method, data, where, branch, now, patience)
-
-    def _located(self, branch: Branch, hops: tuple[Hop, ...], why: str, now: float) -> None:
-        if branch.final is not None:
-            return  # cancelled meanwhile
-        if not hops:
-            self.counters["sip.branch.unlocated"] += 1
-            self.unlocated(branch, why, now)
-            self.fail(branch, 480, now)
-            return
-        branch.more = hops
-        self._try_next(branch, now)
-
-    def _try_next(self, branch: Branch, now: float) -> bool:
-        """Send the request to the next hop (RFC 3263 §4.3): a new transaction with a branch of its own. False when
-        it has been cancelled or rings already."""
-        if branch.cancel or branch.early:
-            return False
-        where, *more = branch.more
-        branch.more = tuple(more)
-        branch.target = replace(branch.target, where=where)
-        branch.ringing = False
-        self._send(branch, now)
         return True
 
     def _send_cancel(self, branch: Branch, now: float) -> None:

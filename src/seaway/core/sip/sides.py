@@ -48,7 +48,7 @@ class Sides:
         self.own = frozenset(names)
 
     def _put(self, transport: str, nic: str, six: bool, place: bytes) -> None:
-        self._vias[transport, nic, six] = b"Via: SIP/2.0/%b %b;rport;branch=" % (transport.upper().encode(), place)
+        self._vias[transport, nic, six] = _via(transport, place)
         parameter = b"" if transport == "udp" else b";transport=" + transport.encode()
         route = b"Record-Route: <sip:%%b@%b%b;lr>" % (place, parameter)
         other = self._routes.get((transport, nic, False))
@@ -63,10 +63,7 @@ class Sides:
                 if (transport, nic, six) in self._vias:
                     continue
                 place = host_port(advertised[near[0]]) if near else b"anonymous.invalid"  # no SIP listener at all
-                self._vias[transport, nic, six] = b"Via: SIP/2.0/%b %b;rport;branch=" % (
-                    transport.upper().encode(),
-                    place,
-                )
+                self._vias[transport, nic, six] = _via(transport, place)
                 other = self._routes[*near[0], six] if near else _NOWHERE
                 self._routes[transport, nic, six] = other
 
@@ -90,3 +87,9 @@ class Sides:
         """The Path value towards `where` (RFC 3327 §5.2); `ob` says that we keep the flow (RFC 5626 §5.1)."""
         value = self._routes[where.transport, where.nic, where.six].partition(b": ")[2] % token
         return value[:-1] + b";ob>" if outbound else value
+
+
+def _via(transport: str, place: bytes) -> bytes:
+    """Over TLS with `alias`: the peer may use our connection for its own requests (RFC 5923 §5)."""
+    alias = b";alias" if transport == "tls" else b""
+    return b"Via: SIP/2.0/%b %b;rport%b;branch=" % (transport.upper().encode(), place, alias)

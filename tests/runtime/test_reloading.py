@@ -1,0 +1,82 @@
+"""A running node takes new certificates: open connections stay, and a bad file changes nothing."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from seaway.identity.ca import issue
+from tests.runtime.rig import EDGE_OUTER, OUTSIDE, message
+from tests.runtime.test_supervisor import Nodes, nodes  # noqa: F401  # a fixture
+
+
+def connect(folder: Path, name: str = "edge1.example.test") -> ssl.SSLSocket:
+    context = ssl.create_default_context(cafile=str(folder / "tls" / "ca.pem"))
+    raw = socket.create_connection((EDGE_OUTER, 5061), 5.0, source_address=(OUTSIDE, 0))
+    return context.wrap_socket(raw, server_hostname=name)
+
+
+def serial(made: ssl.SSLSocket) -> str:
+    certificate = made.getpeercert()
+    assert certificate is not None
+    return str(certificate["serialNumber"])
+
+
+def answered(made: ssl.SSLSocket) -> bool:
+    made.sendall(message().replace(b"x@example.test SIP", b"example.test SIP"))
+    return made.recv(4096).startswith(b"SIP/2.0 200")
+
+
+def reload(run_dir: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "seaway.admin.cli", "node", "reload", "--run-dir", str(run_dir)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30)
+
+
+def test_certificates_are_exchanged_while_the_node_runs(nodes: Nodes) -> None:  # noqa: F811
+    run_dir, tls = nodes.folder / "run" / "edge1", nodes.folder / "tls"
+    done = reload(run_dir)
+    assert done.returncode == 2 and "no node can be asked there" in done.stderr
+    extra = '\n[[tls.extra]]\ncertificate = "tls/meet.pem"\nkey = "tls/meet.key"\n'
+    issue(tls, "meet", ["meet.example.test"])
+    path = nodes.write("edge1")
+    path.write_text(path.read_text().replace("[[traversal]]", extra + "[[traversal]]", 1))
+    pids = nodes.ready("edge1", nodes.start(path))
+    first = connect(nodes.folder)
+    assert answered(first) and serial(connect(nodes.folder, "meet.example.test")) != serial(first)
+
+    issue(tls, "edge1", ["edge1.example.test"])
+    assert serial(connect(nodes.folder)) == serial(first), "nothing changes before it is asked for"
+    done = reload(run_dir)
+    assert done.returncode == 0 and "new connections get the new certificates" in done.stdout, done.stderr
+    second = connect(nodes.folder)
+    assert serial(second) != serial(first) and answered(first) and answered(second)
+
+    for spoil, line in (
+        (lambda: (tls / "edge1.key").chmod(0o644), "edge1.key: the private key is open to others"),
+        (lambda: (tls / "edge1.key").write_bytes((tls / "meet.key").read_bytes()), "edge1.key: does not belong to"),
+        (lambda: (tls / "edge1.pem").unlink(), "edge1.pem: there is no such file"),
+    ):
+        spoil()
+        done = reload(run_dir)
+        (tls / "edge1.key").chmod(0o600)
+        assert done.returncode == 2 and "the old certificates stay: " in done.stderr and line in done.stderr
+        assert len(done.stderr.splitlines()) == 1 and "Traceback" not in done.stderr
+        third = connect(nodes.folder)
+        assert serial(third) == serial(second) and answered(third) and answered(first)
+
+    issue(tls, "edge1", ["edge1.example.test"])
+    assert reload(run_dir).returncode == 0 and serial(connect(nodes.folder)) not in (serial(first), serial(second))
+    assert nodes.ready("edge1", nodes.running[0]) == pids, "no process was restarted"
+
+
+@pytest.mark.parametrize("what", ["", "{}", "not json"])
+def test_a_run_directory_without_a_node(tmp_path: Path, what: str) -> None:
+    if what:
+        (tmp_path / "ready").write_text(what)
+    done = reload(tmp_path)
+    assert done.returncode == 2 and "no node can be asked there" in done.stderr and "Traceback" not in done.stderr
