@@ -41,6 +41,7 @@ class Refusal:
     why: str
     headers: Headers = ()
     usual: bool = False  # part of every normal exchange: not worth a line in the log
+    phrase: str = ""  # for the peer; empty: the usual one of the status
 
 
 @dataclass(frozen=True, slots=True)

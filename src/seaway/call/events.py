@@ -8,7 +8,7 @@ from seaway.core.dns.io import Resolve
 from seaway.core.sip.io import CloseFlow, Send, SendTo
 from seaway.media.protocol import Command
 
-__all__ = ["ControlOutput", "LogEvent", "MediaCommand"]
+__all__ = ["AskPolicy", "ControlOutput", "LogEvent", "MediaCommand"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,15 @@ class MediaCommand:
     """A command for the relay process."""
 
     command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class AskPolicy:
+    """A question to the policy service: `form` as `policy/service.py` makes it. `token` comes back in
+    `Control.policy_answered`."""
+
+    token: int
+    form: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,4 +36,4 @@ class LogEvent:
     level: str = "info"
 
 
-ControlOutput = Send | SendTo | CloseFlow | Resolve | MediaCommand | LogEvent
+ControlOutput = Send | SendTo | CloseFlow | Resolve | MediaCommand | AskPolicy | LogEvent

@@ -25,7 +25,7 @@ class Refusals:
 
     def refuse(self, context: Context, refusal: Refusal, now: float) -> None:
         """Answer `context` with the status of `refusal`; its reason goes to the log unless it is a usual one."""
-        self._proxy.reject(context, refusal.status, now, headers=refusal.headers)
+        self._proxy.reject(context, refusal.status, now, headers=refusal.headers, reason=refusal.phrase or None)
         if refusal.usual or not self._noise.allows(now):
             return
         fields: dict[str, object] = {

@@ -73,18 +73,17 @@ Decision: TypeAlias = Continue | ProxyTo | RedirectTo | RejectWith | AskWhere
 
 
 class Run:
-    """One run. `direction` names the action; a script without it decides nothing. `notes` are its log and mail nodes
-    so far, as (kind, name, text)."""
+    """One run. `direction` names the action; a script without it decides nothing."""
 
-    __slots__ = ("_acted", "_at", "_facts", "_locations", "_touched", "notes")
+    __slots__ = ("_acted", "_at", "_locations", "_notes", "_touched", "facts")
 
     def __init__(self, script: Script, direction: Literal["incoming", "outgoing"], facts: CallFacts) -> None:
-        self._facts = facts
+        self.facts = facts
         self._at: Node | None = script.incoming if direction == "incoming" else script.outgoing
         self._locations: list[tuple[float, str]] = []
         self._touched = False  # a location node was passed
         self._acted = False  # a signalling node was passed
-        self.notes: list[tuple[str, str, str]] = []
+        self._notes: list[tuple[str, str, str]] = []
 
     def start(self) -> Decision:
         """Go from the beginning to the first decision."""
@@ -111,10 +110,15 @@ class Run:
                 self._add(url, 1.0)
         return self._go(self._at.outputs.get(result))
 
+    def take_notes(self) -> list[tuple[str, str, str]]:
+        """The log and mail nodes that were passed since the last time, as (kind, name, text)."""
+        notes, self._notes = self._notes, []
+        return notes
+
     def _go(self, node: Node | None) -> Decision:
         while node is not None:
             if isinstance(node, Switch):
-                node = next((case.then for case in node.cases if case.test.holds(self._facts)), node.otherwise)
+                node = next((case.then for case in node.cases if case.test.holds(self.facts)), node.otherwise)
             elif isinstance(node, Location):
                 self._touched = True
                 if node.clear:
@@ -127,7 +131,7 @@ class Run:
                 self._locations = [each for each in self._locations if url and each[1] != url]
                 node = node.then
             elif isinstance(node, Note):
-                self.notes.append((node.kind, node.name, node.text))
+                self._notes.append((node.kind, node.name, node.text))
                 node = node.then
             else:
                 self._at = node
@@ -142,7 +146,7 @@ class Run:
         self._acted = True
         if isinstance(node, Reject):
             return RejectWith(node.status, node.reason)
-        locations = self._ordered() or (self._facts.destination.uri,)
+        locations = self._ordered() or (self.facts.destination.uri,)
         if isinstance(node, Redirect):
             return RedirectTo(locations, node.permanent)
         if node.ordering == "first-only":
