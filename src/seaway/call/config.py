@@ -7,8 +7,11 @@ from typing import Literal
 
 from seaway.core.sip.io import Address, TransportName
 from seaway.core.sip.registrar import Bounds
+from seaway.policy.bandwidth import BandwidthPolicy
+from seaway.policy.call_policy import CallPolicy
 from seaway.policy.patterns import PatternType
 from seaway.policy.search_settings import SearchRule, Transform
+from seaway.policy.subzones import Membership
 from seaway.policy.zone_settings import DefaultZone, ZoneSettings
 
 __all__ = [
@@ -134,3 +137,6 @@ class ControlConfig:
     server_name: str = "Seaway"
     secret: bytes = b""  # node secret for nonces and route tokens; at least 16 octets
     media_idle: float = 1800.0  # seconds without any media after which a call's media session is released
+    policy: CallPolicy = field(default_factory=CallPolicy)
+    bandwidth: BandwidthPolicy | None = None  # None: nobody counts
+    memberships: tuple[Membership, ...] = ()  # of subzones

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from seaway.call.admission import Refusal
 from seaway.call.events import AskPolicy, LogEvent
 from seaway.call.facts import caller_alias, facts_of
 from seaway.core.sip.context import Context
-from seaway.policy.call_rules import Caller, CallRules
+from seaway.policy.call_policy import CallPolicy
+from seaway.policy.call_rules import Caller
 from seaway.policy.cpl.errors import CplError
 from seaway.policy.cpl.facts import CallFacts
 from seaway.policy.cpl.nodes import Script
@@ -23,21 +24,9 @@ from seaway.policy.cpl.read import read_script
 from seaway.policy.cpl.run import AskWhere, Continue, Decision, ProxyTo, RedirectTo, RejectWith, Run
 from seaway.policy.service import ServiceSettings, form_of
 
-__all__ = ["CallPolicy", "Screened", "Screening"]
+__all__ = ["Screened", "Screening"]
 
 _MAX_ASKED = 1000  # calls that wait for the service; more are decided by its default
-
-
-@dataclass(frozen=True, slots=True)
-class CallPolicy:
-    """The policy of one node. With a `service` there is no `script`."""
-
-    rules: CallRules = field(default_factory=lambda: CallRules(()))
-    script: Script | None = None
-    service: ServiceSettings | None = None
-
-    def __bool__(self) -> bool:
-        return bool(self.rules) or self.script is not None or self.service is not None
 
 
 @dataclass(frozen=True, slots=True)

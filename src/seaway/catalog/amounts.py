@@ -84,6 +84,8 @@ def setting_ports(setting: str, deployment: Deployment, role: str | None) -> tup
             return (ports.mail,) if ports.mail else (PortRange(25, 25), PortRange(587, 587))
         case "mail.tls_port":
             return (ports.mail or PortRange(465, 465),)
+        case "call_policy.port":
+            return (PortRange(ports.call_policy, ports.call_policy),)
         case "licence_proxy.port":
             return (PortRange(ports.licence_proxy, ports.licence_proxy),) if ports.licence_proxy else ()
     raise KeyError(setting)

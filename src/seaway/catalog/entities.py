@@ -93,6 +93,7 @@ _INFRASTRUCTURE = (
         "Management server at its address for public systems; side not stated.",
     ),
     Entity("directory", _INTERNAL, False, "LDAP directory for login checks."),
+    Entity("policy_server", _INTERNAL, False, "Decides on calls when a node asks it."),
     Entity("snmp_manager", _INTERNAL, False, "Polls nodes over SNMP."),
     Entity("analytics", _INTERNAL, False, "Collects system figures."),
     Entity("syslog_server", _INTERNAL, False, "Takes remote log lines."),

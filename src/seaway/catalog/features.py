@@ -50,6 +50,7 @@ FEATURES = _features(
     ),
     Feature("h323_calls", "H.323 calls across the traversal pair.", ("pair",)),
     Feature("turn", "TURN server of the edge for SIP calls, used by endpoints and by the core.", ("sip_calls",)),
+    Feature("call_policy", "Decisions on calls by a policy service.", ("pair",)),
     Feature("tms", "Management by a TMS server, events fed back to it."),
     Feature("ldap", "Logins checked against a directory."),
     Feature("mra", "Mobile and remote access: company clients outside, without a VPN.", ("pair",)),
@@ -108,6 +109,7 @@ SETTINGS = _settings(
     Setting("interop.media", "56000-57000", "media pool of the Microsoft interop service (X-06)"),
     Setting("mail.port", "25|587", "mail server, plain connection upgraded to TLS (N-07)"),
     Setting("mail.tls_port", "465", "mail server, TLS from the first octet (N-08)"),
+    Setting("call_policy.port", "443", "policy service, HTTPS"),
     Setting("licence_proxy.port", None, "licensing proxy; its owner chooses it (N-06)"),
 )
 

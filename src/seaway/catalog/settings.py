@@ -116,6 +116,7 @@ class Ports(Frozen):
     ssh_admin: Annotated[int, BeforeValidator(_ssh)] = 22
     web_admin: Annotated[int, Field(strict=True, ge=1, le=MAX_PORT)] = 443
     mail: RangeSetting | None = None  # 25 or 587 (explicit), 465 (implicit)
+    call_policy: Annotated[int, Field(strict=True, ge=1, le=MAX_PORT)] = 443
     licence_proxy: Annotated[int, Field(strict=True, ge=1, le=MAX_PORT)] | None = None  # N-06: no default
 
 

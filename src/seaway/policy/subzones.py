@@ -9,10 +9,9 @@ from typing import Literal
 
 from seaway.policy.patterns import MAX_ALIAS, Matcher, PatternError
 
-__all__ = ["DEFAULT_SUBZONE", "TRAVERSAL_SUBZONE", "Membership", "MembershipError", "Subzones"]
+__all__ = ["DEFAULT_SUBZONE", "Membership", "MembershipError", "Subzones"]
 
 DEFAULT_SUBZONE = "DefaultSubZone"
-TRAVERSAL_SUBZONE = "TraversalSubZone"
 
 
 class MembershipError(ValueError):

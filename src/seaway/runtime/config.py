@@ -18,6 +18,16 @@ from seaway.catalog.deployment import Deployment, load_deployment
 from seaway.catalog.problems import DeploymentError, Refused, did_you_mean
 from seaway.core.sip.routing import is_loose
 from seaway.policy.patterns import Matcher, PatternError
+from seaway.runtime.bandwidth_config import (
+    BandwidthTable,
+    LinkTable,
+    MembershipTable,
+    PipeTable,
+    SubzoneTable,
+    bandwidth_policy,
+    memberships,
+)  # fmt: skip
+from seaway.runtime.policy_config import CallRuleTable, PolicyTable
 from seaway.runtime.registration_config import DomainTable, check_domains
 from seaway.runtime.search_config import SearchRuleTable, TransformTable, check_rules
 from seaway.runtime.settings import Domain, Host, Password, Port, Seconds, Settings
@@ -180,16 +190,28 @@ class NodeConfig(Settings):
     rules: Annotated[tuple[Rule, ...], Field(alias="rule")] = ()
     search_rules: Annotated[tuple[SearchRuleTable, ...], Field(alias="search_rule", max_length=2000)] = ()
     turn: Turn | None = None
+    policy: PolicyTable = PolicyTable()
+    call_rules: Annotated[tuple[CallRuleTable, ...], Field(alias="call_rule", max_length=2000)] = ()
+    bandwidth: BandwidthTable | None = None
+    subzones: Annotated[tuple[SubzoneTable, ...], Field(alias="subzone", max_length=1000)] = ()
+    memberships: Annotated[tuple[MembershipTable, ...], Field(alias="membership", max_length=3000)] = ()
+    pipes: Annotated[tuple[PipeTable, ...], Field(alias="pipe", max_length=1000)] = ()
+    links: Annotated[tuple[LinkTable, ...], Field(alias="link", max_length=3000)] = ()
+
+    def zone_names(self) -> list[str]:
+        """Of every kind; one may occur twice before the file is checked."""
+        kinds = (self.traversal, self.neighbours, self.dns_zones, self.enum_zones)
+        return [each.name for kind in kinds for each in kind]
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        kinds = (self.traversal, self.neighbours, self.dns_zones, self.enum_zones)
-        zones = [each.name for kind in kinds for each in kind]
+        zones = self.zone_names()
         for what, names in (
             ("user", [each.name for each in self.users]),
             ("zone", [*zones]),
             ("rule priority", [str(each.priority) for each in self.rules]),
             ("transform priority", [str(each.priority) for each in self.transforms]),
+            ("call rule priority", [str(each.priority) for each in self.call_rules]),
         ):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
@@ -200,6 +222,8 @@ class NodeConfig(Settings):
                 remedy = did_you_mean(rule.target, targets, plural="targets")
                 raise Refused(f'rule {rule.priority}: there is no zone "{rule.target}"', remedy)
         check_rules(self.search_rules, zones)
+        bandwidth_policy(self.bandwidth, self.subzones, self.pipes, self.links, zones)
+        memberships(self.memberships, self.subzones)
         for each in self.neighbours:
             if each.transport == "tls" and each.verify_name is None:
                 raise Refused(f"neighbour {each.name}: TLS needs verify_name", "give the DNS name in its certificate")
@@ -229,6 +253,7 @@ def parse_node_config(text: str, path: Path) -> NodeConfig:
             "deployment_path": base / config.deployment_path,
             "run_dir": base / config.run_dir,
             "tls": tls and tls.under(base),
+            "policy": config.policy.under(base),
             "log": config.log.model_copy(update={"file": config.log.file and base / config.log.file}),
         }
     )

@@ -8,12 +8,15 @@ from __future__ import annotations
 from seaway.call.config import ControlConfig, Listener, NeighbourZone, Registrations, Rule, TraversalZone, User
 from seaway.catalog.deployment import Deployment, Node
 from seaway.catalog.model import Security, Transport
-from seaway.catalog.problems import did_you_mean
+from seaway.catalog.problems import Refused, did_you_mean
 from seaway.catalog.resolve import Resolution
 from seaway.core.sip.io import TransportName
 from seaway.core.sip.registrar import Bounds
 from seaway.identity.digest import ha1
+from seaway.policy.call_policy import CallPolicy
+from seaway.runtime.bandwidth_config import bandwidth_policy, memberships
 from seaway.runtime.config import ConfigError, NodeConfig, Traversal
+from seaway.runtime.policy_config import call_policy
 from seaway.runtime.registration_config import registrations
 from seaway.runtime.search_config import search_rule, transform
 from seaway.runtime.zone_config import default_zone, dns_zone, enum_zone, zone_settings
@@ -67,6 +70,9 @@ def control_config(config: NodeConfig, deployment: Deployment, resolution: Resol
         digest_algorithms=config.sip.digest_algorithms,
         secret=secret,
         media_idle=config.sip.media_idle,
+        policy=_policy(config, node),
+        bandwidth=bandwidth_policy(config.bandwidth, config.subzones, config.pipes, config.links, config.zone_names()),
+        memberships=memberships(config.memberships, config.subzones),
     )
 
 
@@ -77,6 +83,15 @@ def _registrations(config: NodeConfig, domains: tuple[str, ...]) -> tuple[Regist
             remedy = did_you_mean(each.name, ours, plural="domains")
             raise ConfigError("domain", each.name, "is none of the domains of this node", remedy)
     return tuple(registrations(each) for each in config.domain_tables)
+
+
+def _policy(config: NodeConfig, node: Node) -> CallPolicy:
+    if config.policy.service is not None and node.role != "core":
+        raise ConfigError("policy.service", None, f"{node.role} asks no policy service", "let the core ask it")
+    try:
+        return call_policy(config.policy, config.call_rules)
+    except Refused as error:
+        raise ConfigError("policy.cpl", None, error.reason, error.remedy) from None
 
 
 def _user(name: str, password: str | None, sha256: str | None, md5: str | None, realm: str) -> User:
