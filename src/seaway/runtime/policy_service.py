@@ -10,6 +10,7 @@ import base64
 import ssl
 import time
 from collections.abc import Awaitable, Callable
+from typing import cast
 from urllib.parse import urlencode, urlsplit
 
 import h11
@@ -81,6 +82,9 @@ class PolicyService:
             problem = f"no answer in {self._settings.timeout:g} s"
         except (SocketError, ResolveError, OSError, ssl.SSLError, h11.ProtocolError, _Refused) as error:
             problem = describe(error)
+        except Exception as error:  # a defect of ours: the call is decided all the same
+            problem = f"{type(error).__name__}: {error}"
+            self._driver.log.error("defect", where="policy", error=problem, exc_info=error)
         now = time.monotonic()
         self._driver.tell(self._answered, question.token, body, problem, now)
         self._driver.settle(now)
@@ -132,8 +136,7 @@ class _Exchange(asyncio.Protocol):
         self._status = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's over TLS is none by inheritance
 
     def data_received(self, data: bytes) -> None:
         self._feed(data)
