@@ -98,7 +98,7 @@ def test_two_phones_of_one_edge_call_each_other() -> None:
     assert dialog.statuses[-1] == 200
     calls = both.edge.core.snapshot("calls", both.net.now)
     assert sorted((row["from_zone"], row["to_zone"]) for row in calls) == [
-        ("default", "traversal"), ("traversal", "local"),
+        ("local", "traversal"), ("traversal", "local"),
     ]  # fmt: skip
     assert {row["state"] for row in calls} == {"answered"}
     dave.invite(dave.dialogs[dialog.call_id], SDP)

@@ -9,11 +9,12 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from seaway.call.call_index import CallIndex
 from seaway.call.config import ControlConfig
 from seaway.call.events import LogEvent, MediaCommand
 from seaway.call.held import Held, Proceed, Refuse, has_sdp
 from seaway.call.legs import Legs, check_families
-from seaway.call.record import Call, forget, passing
+from seaway.call.record import Call
 from seaway.call.sdp_anchor import read_remote, write_local
 from seaway.call.zones import DEFAULT_ZONE, Zone
 from seaway.core.sip.context import Branch, Context
@@ -43,7 +44,7 @@ class Anchor:
         self._ready = False
         self._legs = Legs(config)
         self._links = frozenset(b"z" + zone.name.encode() for zone in config.traversal)  # their route tokens
-        self._calls: dict[tuple[bytes, bytes], list[Call]] = {}  # two when a call passes here twice
+        self._calls = CallIndex(self._links)
         self._sessions: dict[str, Call] = {}
         self._held: dict[int, list[Held]] = {}  # by number of the command: in order, all of one call
         self._closing: dict[int, Call] = {}
@@ -75,7 +76,7 @@ class Anchor:
         for name in list(sessions):
             call = self._sessions.get(name)
             if call is not None:
-                self._end(call, "the media relay was lost", now, tell_relay=False)
+                self.end(call, "the media relay was lost", now, tell_relay=False)
 
     def relay_message(self, message: media.Reply | media.Event, now: float) -> None:
         """Replies and events."""
@@ -98,7 +99,7 @@ class Anchor:
         elif isinstance(message, media.Idle):
             call = self._sessions.get(message.session)
             if call is not None and message.seconds >= self._config.media_idle:
-                self._end(call, f"no media for {message.seconds:.0f} s", now)
+                self.end(call, f"no media for {message.seconds:.0f} s", now)
 
     def _opened(self, message: media.Opened, now: float) -> None:
         """Ports are there: release what waited for them."""
@@ -148,13 +149,24 @@ class Anchor:
         """An edge always carries media; a core when the call crosses the traversal link."""
         return self._config.role == "edge" or ingress.traversal or (egress is not None and egress.traversal)
 
-    def start(
-        self, context: Context, ingress: Zone, egress: Zone | None, where: object, alias: bytes, now: float
-    ) -> None:
-        """A new call; its session is opened with the first SDP. `where`: the flow or hop to the callee."""
+    def legs(
+        self, ingress: Zone, flow: Flow, egress: Zone | None, where: object
+    ) -> tuple[media.LegRequest, media.LegRequest] | None:
+        """The legs of a call that came on `flow` and goes to `where` in `egress` (`None`: a phone here).
+
+        `None` when its media passes us by.
+        """
+        if not self.wanted(ingress, egress):
+            return None
+        return self._legs.towards(ingress, flow), self._legs.towards(egress or DEFAULT_ZONE, where)
+
+    def begin(
+        self, context: Context, ingress: Zone, egress: Zone | None, legs: tuple[media.LegRequest, media.LegRequest],
+        alias: bytes, now: float,
+    ) -> Call:  # fmt: skip
+        """A new call, or a further fork of one; its session is opened with the first SDP."""
         request = context.request
         caller = uri_of(request.require(b"from")).partition(b":")[2].partition(b";")[0]
-        legs = (self._legs.towards(ingress, context.flow), self._legs.towards(egress or DEFAULT_ZONE, where))
         call = Call(
             self._random(8).hex(), context.call_id, tag_of(request.require(b"from")) or b"",
             caller.decode("latin-1"), alias.decode("latin-1"), ingress.name, egress.name if egress else "local",
@@ -162,13 +174,21 @@ class Anchor:
         )  # fmt: skip
         if not ingress.traversal:
             call.sources[0] = context.flow.remote[0]
-        context.call = call
         self._keep(call)
         self._log("call.started", **self._facts(call))
+        return call
+
+    def answered(self, call: Call, now: float) -> None:
+        """A 2xx of `call` went to the caller."""
+        call.state = "answered"
+        call.answered = now
+        self._log("call.answered", **self._facts(call))
+        if not call.streams and not call.waiting:
+            self.end(call, "answered without media", now)
 
     def find(self, context: Context) -> None:
         """The call that a request inside a dialog belongs to."""
-        context.call = self._of(context.request, context.zone.name)
+        context.call = self._calls.of(context.request, context.zone.name)
 
     def needs_call(self, request: Request, ingress: Zone, token: bytes) -> bool:
         """Whether SDP inside a dialog must not pass for want of its call: it would lead media past the relay."""
@@ -176,32 +196,17 @@ class Anchor:
             return False
         return self._config.role == "edge" or ingress.traversal or token in self._links
 
-    def _of(self, request: Request, zone: str) -> Call | None:
-        """The call that `request`, which came from `zone`, belongs to."""
-        if not self._calls:
-            return None
-        call_id = request.require(b"call-id")
-        for name in (b"from", b"to"):
-            tag = tag_of(request.require(name))
-            if tag is not None:
-                calls = self._calls.get((call_id, tag))
-                if calls:
-                    return passing(calls, name == b"from", zone, self._links)
-        return None
-
-    def carry_request(self, context: Context, proceed: Proceed, refuse: Refuse, now: float) -> None:
+    def carry_request(
+        self, call: Call, request: Request, flow: Flow, proceed: Proceed, refuse: Refuse, now: float
+    ) -> None:
         """Rewrite the SDP in a request of an anchored call, then `proceed`."""
-        call = context.call
-        if call is None:
-            proceed()
-            return
-        side = call.side_of(tag_of(context.request.require(b"from")) or b"")
-        answer = context.request.method == b"PRACK" and call.security.unanswered not in (None, side)
-        self._carry(call, context.request, side, context.flow, proceed, refuse, now, answer=answer)
+        side = call.side_of(tag_of(request.require(b"from")) or b"")
+        answer = request.method == b"PRACK" and call.security.unanswered not in (None, side)
+        self._carry(call, request, side, flow, proceed, refuse, now, answer=answer)
 
     def carry_ack(self, request: Request, flow: Flow, zone: Zone, proceed: Proceed, now: float) -> None:
         """The same for an ACK, which nobody answers."""
-        call = self._of(request, zone.name)
+        call = self._calls.of(request, zone.name)
         if call is None:
             proceed()
             return
@@ -212,9 +217,14 @@ class Anchor:
         """The same for a response. False: it is held, or was dropped; `refuse` is for what the caller waits for."""
         if response.status >= 300:
             return True
-        call: Call = branch.context.call
-        if response.status >= 200 and branch.context.token is None and call.callee_tag is None:
-            call.callee_tag = tag_of(response.require(b"to"))
+        call: Call = branch.call
+        if branch.context.token is None:
+            if response.status < 200:
+                self._calls.early(call, tag_of(response.require(b"to")))
+            elif call.ended is not None:
+                return True  # another fork was faster: the caller ends this one (RFC 3261 §13.2.2.4)
+            elif call.callee_tag is None:
+                call.callee_tag = tag_of(response.require(b"to"))
         side: media.LegName = "b" if call.side_of(tag_of(response.require(b"from")) or b"") == "a" else "a"
         flow = branch.client.flow if branch.client is not None else None
         done: list[bool] = []
@@ -238,24 +248,14 @@ class Anchor:
         return bool(done)
 
     def finished(self, context: Context, status: int, now: float) -> None:
-        """A final response to a request of an anchored call went out."""
+        """A final response to a request inside the dialog of an anchored call went out."""
         call: Call = context.call
-        method = context.request.method
-        if method == b"INVITE" and context.token is None:
-            if status < 300:
-                call.state = "answered"
-                call.answered = now
-                self._log("call.answered", **self._facts(call))
-                if not call.streams and not call.waiting:
-                    self._end(call, "answered without media", now)
-            else:
-                self._end(call, f"refused with {status}", now)
-        elif method == b"BYE" and status not in (401, 407):
+        if context.request.method == b"BYE" and status not in (401, 407):
             tags = [tag_of(context.request.require(name)) or b"" for name in (b"from", b"to")]
             if call.callee_tag is not None and call.callee_tag not in tags:
                 return  # the dialog of another fork, which the caller does not want (RFC 3261 §13.2.2.4)
             side = call.side_of(tags[0])
-            self._end(call, f"hung up by the {'caller' if side == 'a' else 'callee'}", now)
+            self.end(call, f"hung up by the {'caller' if side == 'a' else 'callee'}", now)
 
     def snapshot(self, kind: str, now: float) -> list[dict[str, object]]:
         """Live calls, or the history."""
@@ -356,14 +356,15 @@ class Anchor:
         held.proceed()
 
     def _keep(self, call: Call) -> None:
-        self._calls.setdefault((call.call_id, call.caller_tag), []).append(call)
+        self._calls.keep(call)
         self._sessions[call.session] = call
 
-    def _end(self, call: Call, reason: str, now: float, *, tell_relay: bool = True) -> None:
+    def end(self, call: Call, reason: str, now: float, *, tell_relay: bool = True) -> None:
+        """The call is over."""
         if call.ended is not None:
             return
         call.ended, call.state, call.reason = now, "ended", reason
-        forget(self._calls, call)
+        self._calls.drop(call)
         self._sessions.pop(call.session, None)
         self._history.append(call)
         if not tell_relay:

@@ -15,14 +15,18 @@ from seaway.call.authorising import Authorising
 from seaway.call.config import ControlConfig
 from seaway.call.delegation import Delegates
 from seaway.call.events import ControlOutput, LogEvent
+from seaway.call.finding import Finder
 from seaway.call.malformed import answer_malformed
 from seaway.call.noise import Noise
 from seaway.call.own import OwnRequest
 from seaway.call.passing import Passing
 from seaway.call.paths import Paths
+from seaway.call.plans import Decisions, plan_of
 from seaway.call.refusing import Refusals
 from seaway.call.registering import Registering
 from seaway.call.requests import Requests
+from seaway.call.search import Search
+from seaway.call.searching import Searches
 from seaway.call.sides import sides_of
 from seaway.call.views import place_of, registration_row, report_unlocated
 from seaway.call.zones import ClientLink, ServerLink, Zones
@@ -76,9 +80,13 @@ class Control:
             config, self._sides, self._registrar, self._proxy, self._refusals, self._outputs, self._dates, authorising,
             passing,
         )  # fmt: skip
+        finder = Finder(config, self._zones, self._registrar, self._paths, self._proxy.locator)
+        self._searches = Searches(
+            config, Decisions(plan_of(config)), finder, self._paths, self._anchor, self._proxy, self._refusals.refuse
+        )
         self._requests = Requests(
             config, self._sides, self._zones, self._paths, self._admission, self._anchor, self._registering,
-            self._proxy, self._refusals, authorising,
+            self._proxy, self._refusals, authorising, self._searches,
         )  # fmt: skip
         self._proxy.carrier.unlocated = report_unlocated(self._noise, self._log)
         self._next_sweep = 0.0
@@ -232,7 +240,7 @@ class Control:
         """A response on its way upstream."""
         if not UNTRUSTED.isdisjoint(response.names) and not self._trusted(branch):
             self._admission.clean(response)
-        if branch.context.call is None:
+        if branch.call is None:
             return True
         return self._anchor.carry_response(
             branch,
@@ -248,7 +256,10 @@ class Control:
 
     def finished(self, context: Context, status: int, now: float) -> None:
         """A final response went upstream."""
-        if context.call is not None:
+        search = context.search
+        if isinstance(search, Search):
+            self._searches.finished(search, status, now)
+        elif context.call is not None:
             self._anchor.finished(context, status, now)
 
     def own_response(self, client: ClientTransaction, response: Response, now: float) -> None:
@@ -293,13 +304,18 @@ class Control:
         self._outputs.append(LogEvent(event, fields, level))
 
     def snapshot(self, kind: str, now: float) -> list[dict[str, object]]:
-        """State for `seaway status`: "zones", "calls", "history", "registrations", "counters". Raises `ValueError`."""
+        """State for `seaway status`: "zones", "calls", "history", "registrations", "searches", "counters".
+
+        Raises `ValueError`.
+        """
         if kind == "zones":
             return self._zones.snapshot(now)
         if kind in ("calls", "history"):
             return self._anchor.snapshot(kind, now)
         if kind == "registrations":
             return [registration_row(each, now) for each in self._registrar.all(now)]
+        if kind == "searches":
+            return [each.row(now) for each in reversed(self._searches.records)]
         if kind == "counters":
             amounts = {
                 **self.counters,

@@ -1,4 +1,4 @@
-"""Where a request goes: dial plan and bindings for new requests, route tokens for requests inside a dialog.
+"""Where a request goes: bindings for new requests, route tokens for requests inside a dialog.
 
 Also the reverse: what the route token towards the sender of a request has to hold.
 """
@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from seaway.call.config import ControlConfig, Listener
 from seaway.call.contacts import Contacts
+from seaway.call.found import Found
 from seaway.call.zones import Zone, Zones
 from seaway.core.sip.context import Target
 from seaway.core.sip.io import Address, Flow, Hop, Place, TransportName
@@ -19,31 +20,14 @@ from seaway.core.sip.locating import is_literal
 from seaway.core.sip.registrar import Binding, Registrar
 from seaway.core.sip.routing import first_route, uri_host_port
 from seaway.core.sip.sides import Sides, host_port
-from seaway.policy.dialplan import REGISTRATIONS, DialPlan
 from seaway.wire.sip.errors import SipError
 from seaway.wire.sip.message import Request
 from seaway.wire.sip.nameaddr import uri_of
 from seaway.wire.sip.uri import SipUri, parse_request_uri, parse_uri
 
-__all__ = ["Found", "Paths"]
+__all__ = ["Paths"]
 
 _CACHE = 10_000  # entries of each cache
-
-
-class Found:
-    """The outcome of a search: `targets`, the zone they are in, or the `status` to answer and `why` (for the log).
-
-    `later` are further targets, for when those before have failed.
-    """
-
-    __slots__ = ("later", "status", "targets", "why", "zone")
-
-    def __init__(self, zone: Zone | None, targets: list[Target], status: int = 404, why: str = "") -> None:
-        self.later: list[list[Target]] = []
-        self.zone = zone
-        self.targets = targets
-        self.status = status
-        self.why = why
 
 
 class Paths:
@@ -54,7 +38,6 @@ class Paths:
         new_flow_id: Callable[[], int], boot: bytes,
     ) -> None:  # fmt: skip
         self._stream = b"f" + boot + b"-%x"  # flow ids begin again with each process, tokens live on
-        self._plan = DialPlan((rule.priority, rule.pattern, rule.target) for rule in config.rules)
         self._zones = zones
         self._registrar = registrar
         self._sides = sides
@@ -62,14 +45,12 @@ class Paths:
         self._new_flow_id = new_flow_id
         self._domains = frozenset(domain.lower().encode() for domain in config.domains)
         self._default_domain = config.domains[0].lower().encode()
-        self._users = frozenset(user.name.encode() for user in config.users)
         self._udp: tuple[Listener, ...] = tuple(each for each in config.listeners if each.transport == "udp")
         self._outward = "outer" if any(each.nic == "outer" for each in config.listeners) else "inner"
-        self.contacts = Contacts(registrar, zones, self.flow_payload, self._to_hop)
+        self.contacts = Contacts(registrar, zones, self.flow_payload, self.to_hop)
         self._udp_flows: dict[tuple[int, Address], Flow] = {}
         # Caches of pure functions, emptied when full: phones say the same again and again.
         self._aliases: dict[bytes, bytes | None] = {}
-        self._searches: dict[bytes, list[str]] = {}
         self._by_uri: dict[bytes, Target] = {}
 
     # -- new requests
@@ -77,54 +58,21 @@ class Paths:
     def alias(self, uri: bytes) -> bytes | None:
         """The `user@domain` that is looked for; our own address as host stands for the first domain.
 
-        `None` when the URI has no user. Raises `SipError` (416 for another scheme, RFC 3261 §16.3 step 2).
+        `None` when the URI has no user, unless its host is an IP address. Raises `SipError` (416 for another scheme,
+        RFC 3261 §16.3 step 2).
         """
         if uri in self._aliases:
             return self._aliases[uri]
-        aor: bytes | None = parse_request_uri(uri).aor()
+        parsed = parse_request_uri(uri)
+        aor: bytes | None = parsed.aor()
         if aor is None or b"@" not in aor:
-            aor = None
+            aor = aor if is_literal(parsed.address) and uri_host_port(uri) not in self._sides.own else None
         else:
             user, _, host = aor.rpartition(b"@")
             if host not in self._domains and uri_host_port(uri) in self._sides.own:
                 aor = user + b"@" + self._default_domain
         _remember(self._aliases, uri, aor)
         return aor
-
-    def search(self, alias: bytes, uri: bytes, ingress: Zone, now: float) -> Found:
-        """Apply the dial plan. A request never goes back to the zone it came from."""
-        names = self._searches.get(alias)
-        if names is None:
-            try:
-                names = self._plan.targets(alias.decode("ascii"))
-            except UnicodeDecodeError:
-                return Found(None, [], 404, "the alias has octets outside ASCII")
-            _remember(self._searches, alias, names)
-        status, why = 404, "no rule of the dial plan matches"
-        for name in names:
-            if name == REGISTRATIONS:
-                bindings = self._registrar.lookup(alias, now)
-                if bindings and (found := self.reach(bindings, now)) is not None:
-                    return found
-                if bindings or alias.rpartition(b"@")[0] in self._users:
-                    status, why = 480, "the user is known here but not registered"
-                elif status == 404:
-                    why = "nobody is registered under this alias"
-                continue
-            if name == ingress.name:
-                continue
-            link = self._zones.links.get(name)
-            if link is not None:
-                if link.flow is None:
-                    status, why = 480, f"zone {name} is {link.machine.state.value}: {link.machine.reason}"
-                    continue
-                return Found(link.zone, [Target(uri, link.flow, b"z" + name.encode())])
-            neighbour = self._zones.neighbour(name)
-            if neighbour is not None:
-                zone, hop = neighbour
-                payload = b"n" if hop.transport == "udp" else b"z" + name.encode()
-                return Found(zone, [self._to_hop(uri, hop, payload)])
-        return Found(None, [], status, why)
 
     def reach(self, bindings: list[Binding], now: float) -> Found | None:
         """Where registered phones are reached; `None` when none of them can be."""
@@ -164,8 +112,8 @@ class Paths:
             link = self._zones.links.get(name)
             if link is not None:
                 return Target(uri, link.flow, token) if link.flow is not None else None
-            neighbour = self._zones.neighbour(name)
-            return self._to_hop(uri, neighbour[1], token) if neighbour is not None else None
+            hop = self._peer(name, request)
+            return self.to_hop(uri, hop, token) if hop is not None else None
         if kind == b"f":
             flow = self._flow_of(token)
             if flow is not None:
@@ -183,6 +131,19 @@ class Paths:
             if target is not None:
                 return target
         return self.by_uri(request)
+
+    def _peer(self, name: str, request: Request) -> Hop | None:
+        """The peer of a neighbour zone that has the dialog: the one that Route or Request-URI names, else the first."""
+        try:
+            hops = self._zones.peers(name)[1]
+        except KeyError:
+            return None
+        if len(hops) > 1:
+            route = first_route(request) if b"route" in request.names else None
+            place = uri_host_port(route or request.uri)
+            host = place[1:].partition(b"]")[0] if place.startswith(b"[") else place.partition(b":")[0]
+            return next((hop for hop in hops if hop.host.encode() == host), hops[0])
+        return hops[0]
 
     def _flow_of(self, token: bytes) -> Flow | None:
         """The flow that a token payload of ours names: an open stream of this process, or a UDP source."""
@@ -211,7 +172,7 @@ class Paths:
             if host_port((host, port)) in self._sides.own:
                 raise SipError("the next hop is this node itself", status=482, section="RFC 3261 §16.3")
             hop = Hop(transport, host, port, self._outward, host if transport == "tls" else None)
-            target = self._to_hop(request.uri, hop, b"n")
+            target = self.to_hop(request.uri, hop, b"n")
         else:
             target = Target(request.uri, self.place(uri))
         if route is None:
@@ -232,19 +193,20 @@ class Paths:
             raise SipError(f"transport {name} is not available here", status=480)
         return name  # type: ignore[return-value]
 
-    def _to_hop(self, uri: bytes, hop: Hop, payload: bytes) -> Target:
+    def to_hop(self, uri: bytes, hop: Hop, payload: bytes, hop_count: int = 255) -> Target:
         """A hop over UDP to an address is a flow already; the rest is dialled by the runtime."""
         if hop.transport == "udp" and (hop.host[:1].isdigit() or ":" in hop.host):
             for listener in self._udp:
                 if listener.nic == hop.nic and (":" in listener.address[0]) == hop.six:
-                    return Target(uri, self._udp_flow(listener, (hop.host, hop.port)), payload)
-        return Target(uri, hop, payload)
+                    flow = self._udp_flow(listener, (hop.host, hop.port))
+                    return Target(uri, flow, payload, hop_count=hop_count)
+        return Target(uri, hop, payload, hop_count=hop_count)
 
     # -- where a request came from
 
     def back(self, request: Request, flow: Flow, zone: Zone) -> bytes:
         """The token payload that leads back to the sender of `request`."""
-        if zone.kind != "default" and (zone.traversal or flow.transport != "udp"):
+        if zone.trusted and (zone.traversal or flow.transport != "udp"):
             return b"z" + zone.name.encode()
         if flow.transport != "udp":
             return self._stream % flow.id

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from seaway.call.media_security import MediaSecurity
 from seaway.media.protocol import LegName, LegRequest, StreamAddress, StreamStats
 
-__all__ = ["Call", "forget", "passing"]
+__all__ = ["Call"]
 
 
 class Call:
@@ -19,8 +19,9 @@ class Call:
     """
 
     __slots__ = (
-        "alias", "answered", "call_id", "callee_tag", "caller", "caller_tag", "closed", "egress", "ended", "ingress",
-        "legs", "reason", "security", "session", "sources", "started", "state", "stats", "streams", "waiting",
+        "alias", "answered", "call_id", "callee_tag", "caller", "caller_tag", "closed", "early_tags", "egress",
+        "ended", "ingress", "legs", "reason", "security", "session", "sources", "started", "state", "stats", "streams",
+        "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -31,6 +32,7 @@ class Call:
         self.call_id = call_id
         self.caller_tag = caller_tag
         self.callee_tag: bytes | None = None  # of the 2xx that came first
+        self.early_tags: set[bytes] = set()  # of the callee's side, before
         self.caller = caller
         self.alias = alias
         self.ingress = ingress
@@ -100,25 +102,3 @@ class Call:
             "streams": [{"a": list(each.a.rtp), "b": list(each.b.rtp)} for each in self.streams],
             "media": [asdict(each) for each in self.stats],
         }
-
-
-def passing(calls: list[Call], caller: bool, zone: str, links: frozenset[bytes]) -> Call:
-    """Which of `calls` of one dialog a request from `zone` is of; `caller`: the caller sent it.
-
-    An edge has a call from one of its phones to another twice: on the way to the core, and on the way back. Between
-    them is a traversal zone; `links` are the route token payloads of those.
-    """
-    link = b"z" + zone.encode() in links
-    for call in calls:
-        if (b"z" + (call.ingress if caller else call.egress).encode() in links) == link:
-            return call
-    return calls[0]
-
-
-def forget(table: dict[tuple[bytes, bytes], list[Call]], call: Call) -> None:
-    """Take `call` out of `table`, where it stands by Call-ID and the caller's tag."""
-    calls = table.get((call.call_id, call.caller_tag), [])
-    if call in calls:
-        calls.remove(call)
-        if not calls:
-            del table[call.call_id, call.caller_tag]

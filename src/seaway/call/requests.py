@@ -7,9 +7,11 @@ from seaway.call.anchor import Anchor
 from seaway.call.authorising import Authorising
 from seaway.call.config import ControlConfig
 from seaway.call.delegation import OPTION_TAG, judge
-from seaway.call.paths import Found, Paths
+from seaway.call.found import Found
+from seaway.call.paths import Paths
 from seaway.call.refusing import Refusals
 from seaway.call.registering import Registering
+from seaway.call.searching import Searches
 from seaway.call.zones import ServerLink, Zone, Zones
 from seaway.core.sip.context import Context, Target
 from seaway.core.sip.proxy import Proxy
@@ -29,7 +31,7 @@ class Requests:
 
     def __init__(
         self, config: ControlConfig, sides: Sides, zones: Zones, paths: Paths, admission: Admission, anchor: Anchor,
-        registering: Registering, proxy: Proxy, refusals: Refusals, authorising: Authorising,
+        registering: Registering, proxy: Proxy, refusals: Refusals, authorising: Authorising, searches: Searches,
     ) -> None:  # fmt: skip
         self._authorising = authorising
         self._domains = frozenset(domain.lower().encode() for domain in config.domains)
@@ -40,6 +42,7 @@ class Requests:
         self._anchor = anchor
         self._registering = registering
         self._proxy = proxy
+        self._searches = searches
         self._refuse = refusals.refuse
 
     def route(self, context: Context, now: float) -> None:
@@ -84,6 +87,8 @@ class Requests:
         """Whoever asks may ask."""
         if not zone.trusted:
             self._admission.clean(context.request)
+            if context.user is not None:
+                zone = self._zones.local  # one of ours, wherever they are
         self._start(context, zone, now)
 
     def _start(self, context: Context, zone: Zone, now: float) -> None:
@@ -96,8 +101,9 @@ class Requests:
             return
         found = self._paths.gruu(request.uri, now) if b";gr" in request.uri else None
         if found is None:
-            found = self._paths.search(alias, request.uri, zone, now)
-        self._send(context, zone, alias, found, now)
+            self._searches.begin(context, zone, alias, now)
+        else:
+            self._searches.send(context, zone, alias, found, now)
 
     def _by_path(self, context: Context, zone: Zone, payload: bytes, now: float) -> None:
         """A request of the registrar for a phone that registered through us (RFC 5626 §5.3)."""
@@ -107,21 +113,7 @@ class Requests:
             self._refuse(context, Refusal(430, "the connection of the phone is gone"), now)
             return
         alias = self._paths.alias(context.request.uri) or b""
-        self._send(context, zone, alias, Found(None, [target]), now)
-
-    def _send(self, context: Context, zone: Zone, alias: bytes, found: Found, now: float) -> None:
-        """Send a request to what was found for it."""
-        request = context.request
-        if not found.targets:
-            self._refuse(context, Refusal(found.status, found.why), now)
-            return
-        context.payload = self._paths.back(request, context.flow, zone)
-        if request.method == b"INVITE":
-            self._proxy.trying(context, now)
-            if self._anchor.wanted(zone, found.zone):
-                self._anchor.start(context, zone, found.zone, found.targets[0].where, alias, now)
-        context.later = found.later
-        self._carry(context, found.targets, now)
+        self._searches.send(context, zone, alias, Found(None, [target]), now)
 
     def _in_dialog(self, context: Context, token: bytes, zone: Zone, now: float) -> None:
         """A request that carries our route token: its dialog was admitted before (RFC 3261 §16.4)."""
@@ -138,18 +130,22 @@ class Requests:
             return
         if context.request.method == b"INVITE":
             self._proxy.trying(context, now)
-        self._carry(context, [target], now)
+        self._carry(context, target, now)
 
-    def _carry(self, context: Context, targets: list[Target], now: float) -> None:
+    def _carry(self, context: Context, target: Target, now: float) -> None:
         """Send a request on; before that rewrite the SDP of an anchored call, which may have to wait for the relay."""
-        if context.call is None:
-            self._proxy.forward(context, targets, now)
+        call = context.call
+        if call is None:
+            self._proxy.forward(context, [target], now)
             return
 
         def refuse(status: int, why: str) -> None:
             self._refuse(context, Refusal(status, why), now)
 
-        self._anchor.carry_request(context, lambda: self._proxy.forward(context, targets, now), refuse, now)
+        def proceed() -> None:
+            self._proxy.forward(context, [target], now, call=call)
+
+        self._anchor.carry_request(call, context.request, context.flow, proceed, refuse, now)
 
     def _for_us(self, uri: bytes, port: int | None = None) -> bool:
         """Whether a Request-URI names this node or domain itself, without a user."""

@@ -266,9 +266,7 @@ class Zones:
                 self.links[zone.name] = ServerLink(zone, config, outputs, counters)
         self.neighbours: dict[str, NeighbourZone] = {zone.name: zone for zone in config.neighbours}
         zones = {name: Zone(name, "neighbour", each.settings) for name, each in self.neighbours.items()}
-        self._hops = {
-            name: (zones[name], _hop(neighbour)) for name, neighbour in self.neighbours.items() if neighbour.addresses
-        }
+        self._peers = {name: (zones[name], _hops(each)) for name, each in self.neighbours.items() if each.addresses}
         self._by_address = {
             address: (zones[zone.name], zone) for zone in config.neighbours for address in zone.addresses
         }
@@ -297,8 +295,13 @@ class Zones:
         return zone
 
     def neighbour(self, name: str) -> tuple[Zone, Hop] | None:
-        """A neighbour zone and where it is reached."""
-        return self._hops.get(name)
+        """A neighbour zone and its first peer."""
+        found = self._peers.get(name)
+        return (found[0], found[1][0]) if found is not None else None
+
+    def peers(self, name: str) -> tuple[Zone, tuple[Hop, ...]]:
+        """A neighbour zone and all its peers. Raises `KeyError`."""
+        return self._peers[name]
 
     def snapshot(self, now: float) -> list[dict[str, object]]:
         """For `seaway status zones`."""
@@ -309,6 +312,8 @@ class Zones:
         return rows
 
 
-def _hop(neighbour: NeighbourZone) -> Hop:
+def _hops(neighbour: NeighbourZone) -> tuple[Hop, ...]:
     verify = neighbour.verify_name if neighbour.transport == "tls" else None
-    return Hop(neighbour.transport, neighbour.addresses[0], neighbour.port, neighbour.nic, verify)
+    return tuple(
+        Hop(neighbour.transport, address, neighbour.port, neighbour.nic, verify) for address in neighbour.addresses
+    )

@@ -8,6 +8,6 @@ CONTROL_SOCKET = "control.sock"
 TURN_SOCKET = "turn.sock"
 MAX_ANSWER = 64 * 1024 * 1024  # octets of one line
 SHOWS = (
-    "status", "zones", "calls", "history", "registrations", "sockets", "dns", "media", "relay", "turn", "counters",
-    "alarms", "processes",
+    "status", "zones", "calls", "history", "registrations", "searches", "sockets", "dns", "media", "relay", "turn",
+    "counters", "alarms", "processes",
 )  # fmt: skip

@@ -88,8 +88,15 @@ class Later(ProxyBench):
     """Two groups of targets."""
 
     def route(self, context, now):  # type: ignore[no-untyped-def]
-        context.later = [[Target(URI, SECOND)], [Target(URI, THIRD)]]
+        context.search = self
+        self.later = [[Target(URI, SECOND)], [Target(URI, THIRD)]]
         super().route(context, now)
+
+    def exhausted(self, best, now):  # type: ignore[no-untyped-def]
+        if self.later:
+            self.proxy.forward(self.contexts[-1], self.later.pop(0), now)
+            return True
+        return False
 
 
 def test_lower_q_rings_when_the_higher_have_failed() -> None:

@@ -65,7 +65,7 @@ class Context:
     `request` has our own Route values removed and Max-Forwards decremented. `token` is the payload of the route token
     it came with: not `None` means that the request belongs to a dialog that passed here before. `path` is the payload
     of a Path value of ours that it came with (RFC 3327). `admitted` is set by the user once it knows who asks: what is
-    rejected before leaves no state. `later` are targets for when those before have all failed (RFC 3261 §16.6, q).
+    rejected before leaves no state. `search` is asked for more when all have failed.
     """
 
     __slots__ = (
@@ -78,7 +78,6 @@ class Context:
         "cancelled",
         "flow",
         "hops",
-        "later",
         "path",
         "payload",
         "request",
@@ -106,7 +105,6 @@ class Context:
         self.hops = 70  # Max-Forwards, decremented
         self.breadth = BREADTH  # Max-Breadth (RFC 5393 §5)
         self.branches: list[Branch] = []
-        self.later: list[list[Target]] = []
         self.cancelled = False
 
     def release(self) -> None:
@@ -114,7 +112,7 @@ class Context:
         this is most of the memory of a call; and without the circle of context and branches it ends with the last of
         them."""
         if all(branch.final is not None for branch in self.branches):
-            self.branches, self.later, self.search = [], [], None
+            self.branches, self.search = [], None
             request = self.request
             request.names, request.lines, request.body = [], [], b""
 

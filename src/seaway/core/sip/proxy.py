@@ -186,7 +186,6 @@ class Proxy:
     def give_up(self, context: Context, now: float) -> None:
         """A search that went on has found nothing more: the best response so far goes upstream."""
         if context.server.request is not None and not context.cancelled:
-            context.search = None
             self._conclude(context, now)
 
     def forward_ack(self, request: Request, target: Target, now: float) -> None:
@@ -311,9 +310,6 @@ class Proxy:
             return
         if not finals:  # a search that never got as far as a branch
             self.reject(context, 480, now)
-            return
-        if context.later and not context.cancelled and all(each.final.status < 600 for each in finals if each.final):
-            self.forward(context, context.later.pop(0), now)
             return
         best = min(finals, key=rank)
         response = best.final

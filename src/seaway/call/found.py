@@ -1,0 +1,23 @@
+"""What a look for an alias in one place gives."""
+
+from __future__ import annotations
+
+from seaway.call.zones import Zone
+from seaway.core.sip.context import Target
+
+__all__ = ["Found"]
+
+
+class Found:
+    """`targets` and the zone they are in (`None`: phones that are registered here), or the `status` to answer and `why`
+    (for the log). `later` are further targets, for when those before have failed.
+    """
+
+    __slots__ = ("later", "status", "targets", "why", "zone")
+
+    def __init__(self, zone: Zone | None, targets: list[Target], status: int = 404, why: str = "") -> None:
+        self.later: list[list[Target]] = []
+        self.zone = zone
+        self.targets = targets
+        self.status = status
+        self.why = why

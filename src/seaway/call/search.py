@@ -1,0 +1,66 @@
+"""The state of one search: what is still to be asked, what was asked, and the calls of the present step."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Protocol
+
+from seaway.call.record import Call
+from seaway.call.search_record import Candidate, SearchRecord
+from seaway.call.zones import Zone
+from seaway.core.sip.context import Branch, Context
+from seaway.media.protocol import LegRequest
+from seaway.policy.plan import Step
+from seaway.wire.sip.message import Request, Response
+
+__all__ = ["Group", "Legs", "Search"]
+
+Legs = tuple[LegRequest, LegRequest] | None
+Group = list[Candidate]
+"""Candidates that are asked at once."""
+
+
+class Owner(Protocol):
+    """Who drives searches."""
+
+    def exhausted(self, search: Search, now: float) -> bool: ...
+
+
+class Search:
+    """One request that begins something, until its final response."""
+
+    __slots__ = (
+        "_owner",
+        "alias",
+        "asked",
+        "calls",
+        "context",
+        "holding",
+        "numbers",
+        "queue",
+        "record",
+        "status",
+        "statuses",
+        "steps",
+        "why",
+        "zone",
+    )  # fmt: skip
+
+    def __init__(self, owner: Owner, context: Context, zone: Zone, alias: bytes, record: SearchRecord) -> None:
+        self._owner = owner
+        self.context = context
+        self.zone = zone  # where the request comes from
+        self.alias = alias
+        self.record = record
+        self.queue: deque[Step | Group] = deque()
+        self.calls: dict[Legs, tuple[Call, Request]] = {}  # those of the present step
+        self.asked: list[Branch] = []  # whose failure was looked at
+        self.holding = 0  # copies of the present group that wait for the relay
+        self.statuses: list[int] = []
+        self.steps = 0
+        self.numbers = 0
+        self.status, self.why = 404, "no search rule matches"  # while nothing was asked
+
+    def exhausted(self, best: Response, now: float) -> bool:
+        """All that were asked have failed."""
+        return self._owner.exhausted(self, now)

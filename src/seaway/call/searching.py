@@ -1,0 +1,297 @@
+"""A search on its way: step by step through the dial plan, each step's targets at once, the next when all have failed.
+
+What is asked in one step may lie in several zones: media that this node carries has legs of its own for each kind of
+zone, so a request goes out in one copy per pair of legs (`anchor.py`). Nothing is decided here about who may ask.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+
+from seaway.call.admission import Refusal
+from seaway.call.alias_uri import number_of, uri_of_alias, with_domain
+from seaway.call.anchor import Anchor
+from seaway.call.config import ControlConfig
+from seaway.call.finding import Finder
+from seaway.call.found import Found
+from seaway.call.paths import Paths
+from seaway.call.plans import Decisions
+from seaway.call.search import Group, Legs, Search
+from seaway.call.search_record import Candidate, SearchRecord
+from seaway.call.zones import Zone
+from seaway.core.sip.context import Context, Target
+from seaway.core.sip.forking import breadth_left
+from seaway.core.sip.proxy import Proxy
+from seaway.policy.plan import Choice, Step
+
+__all__ = ["Searches"]
+
+_KEPT = 500  # searches that can be looked at afterwards
+_MOST_STEPS = 30  # of one search
+_MOST_NUMBERS = 2  # ENUM lookups in one search: what they find is looked for anew, and may be a number again
+_ELSEWHERE = frozenset((403, 404, 405, 408, 410, 416, 430, 440, 480, 482, 483, 484, 485, 487))
+"""Failures after which the alias may still be found elsewhere, beside 5xx. 487 is that of a phone that rang too long:
+after the caller's CANCEL nothing is asked. All others say that it was found, or that the request itself is wrong."""
+
+
+class Searches:
+    """The searches of one node. `refuse` answers a request and says why in the log."""
+
+    def __init__(
+        self, config: ControlConfig, decisions: Decisions, finder: Finder, paths: Paths, anchor: Anchor, proxy: Proxy,
+        refuse: Callable[[Context, Refusal, float], None],
+    ) -> None:  # fmt: skip
+        self._domain = config.domains[0].lower()
+        self._decisions = decisions
+        self._finder = finder
+        self._anchor = anchor
+        self._proxy = proxy
+        self._locator = proxy.locator
+        self._paths = paths
+        self._refuse = refuse
+        self._number = 0
+        self.records: deque[SearchRecord] = deque(maxlen=_KEPT)
+
+    def begin(self, context: Context, zone: Zone, alias: bytes, now: float) -> None:
+        """Look for `alias` by the dial plan and send the request there; refuse it when it is nowhere."""
+        decision = self._decisions.about(alias, zone, context.authenticated)
+        search = self._new(context, zone, alias, now)
+        if decision is None:
+            search.why = "the alias has octets outside ASCII"
+        else:
+            search.record.decision = decision
+            search.queue.extend(decision.steps)
+            if decision.problem:
+                search.why = decision.problem
+        self._first(search, now)
+
+    def send(self, context: Context, zone: Zone, alias: bytes, found: Found, now: float) -> None:
+        """Send a request to what was found for it without the dial plan."""
+        search = self._new(context, zone, alias, now)
+        search.status, search.why = found.status, found.why
+        if found.targets:
+            search.queue.extend([Candidate(found.zone, each) for each in group] for group in _groups(found))
+        self._first(search, now)
+
+    def exhausted(self, search: Search, now: float) -> bool:
+        """All branches have failed: true when there is more to come."""
+        context = search.context
+        fresh = [each for each in context.branches if each not in search.asked]
+        search.asked.extend(fresh)
+        statuses = [each.final.status for each in fresh if each.final is not None]
+        search.statuses.extend(statuses)
+        if search.holding:
+            return True
+        if not search.queue:
+            return False
+        if isinstance(search.queue[0], Step) and any(each < 500 and each not in _ELSEWHERE for each in statuses):
+            return False
+        return self._advance(search, now)
+
+    def finished(self, search: Search, status: int, now: float) -> None:
+        """The final response went upstream."""
+        search.record.finish(status, now, search.record.why)
+        search.queue.clear()
+        for call, _ in search.calls.values():
+            if status < 300 and call.callee_tag is not None:
+                self._anchor.answered(call, now)
+            else:
+                reason = "another fork answered" if status < 300 else f"refused with {status}"
+                self._anchor.end(call, reason, now)
+
+    # -- inside
+
+    def _new(self, context: Context, zone: Zone, alias: bytes, now: float) -> Search:
+        request = context.request
+        self._number += 1
+        record = SearchRecord(
+            self._number, now, request.method, request.uri, request.require(b"from"), context.call_id, zone,
+            context.authenticated, None,
+        )  # fmt: skip
+        self.records.append(record)
+        search = Search(self, context, zone, alias, record)
+        context.search = search
+        return search
+
+    def _first(self, search: Search, now: float) -> None:
+        if not self._advance(search, now):
+            self._give_up(search, now)
+
+    def _give_up(self, search: Search, now: float) -> None:
+        """Nothing more can be asked."""
+        if search.context.branches:
+            self._proxy.give_up(search.context, now)
+            return
+        search.record.why = search.why
+        self._refuse(search.context, Refusal(search.status, search.why), now)
+
+    def _advance(self, search: Search, now: float) -> bool:
+        """Ask the next group. True: it was asked, or something that leads to it; false: there is none."""
+        context, queue = search.context, search.queue
+        while queue:
+            if context.cancelled or context.server.request is None:
+                return True
+            item = queue.popleft()
+            if isinstance(item, Step):
+                search.steps += 1
+                if search.steps > _MOST_STEPS:
+                    queue.clear()
+                    break
+                self._leave(search, now)
+                going = self._resolve(search, item, now)
+                if going is not None:
+                    return going
+                queue.extendleft(reversed(self._gather(search, item, now)))
+                continue
+            if self._ask(search, item, now):
+                return True
+        return False
+
+    def _leave(self, search: Search, now: float) -> None:
+        """The calls of the step before are over."""
+        for call, _ in search.calls.values():
+            self._anchor.end(call, f"not answered in {call.egress}", now)
+        search.calls.clear()
+
+    # -- one step
+
+    def _gather(self, search: Search, step: Step, now: float) -> list[Group]:
+        """What the rules of a step lead to; a group is asked when those before it have failed (RFC 3261 §16.6, q)."""
+        groups: list[Group] = []
+        for choice in step.choices:
+            uri = self._uri(search, choice.alias)
+            if uri is None:
+                self._passed_over(search, 404, f"{choice.alias} cannot stand in a Request-URI")
+                continue
+            alias = with_domain(choice.alias, self._domain).encode("ascii")
+            found = self._finder.find(choice.rule.target, alias, uri, now)
+            if not found.targets:
+                self._passed_over(search, found.status, found.why)
+                continue
+            for index, targets in enumerate(_groups(found)):
+                if index == len(groups):
+                    groups.append([])
+                groups[index] += [Candidate(found.zone, each, choice.rule) for each in targets]
+        return groups
+
+    def _uri(self, search: Search, alias: str) -> bytes | None:
+        """The Request-URI for `alias`: the one that came, as long as it says the same."""
+        uri = search.context.request.uri
+        if alias.encode("ascii") == search.alias:
+            return uri
+        return uri_of_alias(uri.partition(b":")[0].lower(), with_domain(alias, self._domain))
+
+    def _passed_over(self, search: Search, status: int, why: str) -> None:
+        search.record.passed_over(why)
+        if status != 404 or search.status == 404:
+            search.status, search.why = status, why
+
+    def _resolve(self, search: Search, step: Step, now: float) -> bool | None:
+        """Look up what a step has for ENUM, before the rest of the step. `None`: it has nothing; else as `_advance`."""
+        numbers = [each for each in step.choices if each.rule.target in self._finder.enum]
+        if not numbers:
+            return None
+        others = tuple(each for each in step.choices if each not in numbers)
+        if others:
+            search.queue.appendleft(Step(step.priority, others))
+        search.holding += 1
+        for choice in numbers:
+            digits = number_of(choice.alias)
+            if digits is None or search.numbers >= _MOST_NUMBERS:
+                why = "is no E.164 number" if digits is None else "is one number too many"
+                self._passed_over(search, 404, f"zone {choice.rule.target}: {choice.alias} {why}")
+                continue
+            search.numbers += 1
+            search.holding += 1
+            self._trying(search, now)
+            done = partial(self._numbered, search, choice, digits)
+            self._locator.enum(digits, self._finder.enum[choice.rule.target], done, now)
+        search.holding -= 1
+        return True if search.holding else self._advance(search, now)
+
+    def _numbered(
+        self, search: Search, choice: Choice, digits: str, uris: tuple[str, ...], why: str, now: float
+    ) -> None:
+        """What ENUM found is looked for by the dial plan, before the rest of the search."""
+        search.holding -= 1
+        if not uris:
+            self._passed_over(search, 404, f"zone {choice.rule.target}: {why}")
+        for uri in reversed(uris):
+            alias = uri.partition(":")[2].partition(";")[0].partition("?")[0]
+            search.record.passed_over(f"zone {choice.rule.target}: {digits} is {alias}")
+            decision = self._decisions.about(alias.encode("utf-8"), search.zone, search.context.authenticated)
+            if decision is not None:
+                search.queue.extendleft(reversed(decision.steps))
+        if not search.holding and not self._advance(search, now):
+            self._give_up(search, now)
+
+    # -- one group
+
+    def _ask(self, search: Search, group: Group, now: float) -> bool:
+        """Send the request to a group, as wide as it may be (RFC 5393 §5.3.3). False: nothing was sent."""
+        context = search.context
+        breadth = breadth_left(context)
+        if breadth < len(group):
+            if breadth == 0:
+                search.status, search.why = 440, "Max-Breadth is used up"
+                return False
+            search.queue.appendleft(group[breadth:])
+            group = group[:breadth]
+        search.statuses = search.record.tried(group)
+        request = context.request
+        if not search.asked:
+            context.payload = self._paths.back(request, context.flow, search.zone)
+        parts: dict[Legs, Group] = {}
+        if request.method == b"INVITE":
+            self._trying(search, now)
+            for one in group:
+                legs = self._anchor.legs(search.zone, context.flow, one.zone, one.target.where)
+                parts.setdefault(legs, []).append(one)
+        else:
+            parts[None] = group
+        search.holding = len(parts)
+        for legs, part in parts.items():
+            self._send_part(search, legs, part, len(parts), now)
+        return True
+
+    def _send_part(self, search: Search, legs: Legs, part: Group, share: int, now: float) -> None:
+        """Send the request to targets of one kind; its SDP is made to fit, which may have to wait for the relay."""
+        context = search.context
+        targets = [one.target for one in part]
+        if legs is None:
+            search.holding -= 1
+            self._proxy.forward(context, targets, now, share=share)
+            return
+        known = search.calls.get(legs)
+        if known is not None:  # a group of lower q: asked what the one before was asked
+            search.holding -= 1
+            self._proxy.forward(context, targets, now, known[1], known[0], share)
+            return
+        call = self._anchor.begin(context, search.zone, part[0].zone, legs, search.alias, now)
+        copy = context.request.copy()
+        search.calls[legs] = (call, copy)
+
+        def proceed() -> None:
+            search.holding -= 1
+            self._proxy.forward(context, targets, now, copy, call, share)
+
+        def refuse(status: int, why: str) -> None:
+            search.holding -= 1
+            if search.holding or any(each.final is None for each in context.branches):
+                search.record.passed_over(why)
+            else:
+                search.record.why = why
+                self._refuse(context, Refusal(status, why), now)
+
+        self._anchor.carry_request(call, copy, context.flow, proceed, refuse, now)
+
+    def _trying(self, search: Search, now: float) -> None:
+        context = search.context
+        if context.request.method == b"INVITE" and not search.asked and not context.branches:
+            self._proxy.trying(context, now)
+
+
+def _groups(found: Found) -> list[list[Target]]:
+    return [found.targets, *found.later]
