@@ -59,6 +59,8 @@ register_on = "safe"
         ('[[domain]]\nname = "a.test"\n[[domain]]\nname = "A.test"\n', "occurs twice"),
         ('[[domain]]\nname = "a.test"\nallow = [{ type = "regex", pattern = "(" }]\n', "domain a.test"),
         ('[[domain]]\nname = "a.test"\nalow = []\n', "unknown setting"),
+        ('[[identity]]\nuser = "a"\nmay_be = []\n', "identity.1.may_be"),
+        ('[[identity]]\nuser = "a"\nmay_be = [{ type = "regex", pattern = "(" }]\n', "identity of a"),
         ('[registrar]\nservice_route = ["sip:core1"]\n', "is no SIP URI with lr"),
         ('[registrar]\nservice_route = ["core1;lr"]\n', "is no SIP URI"),
     ],

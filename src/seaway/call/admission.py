@@ -10,12 +10,11 @@ from collections import Counter
 from dataclasses import dataclass
 
 from seaway.call.config import ControlConfig
+from seaway.call.identity import Identities, address_of_record
 from seaway.identity.digest import ALGORITHMS, Authenticator, Credentials, DigestError, Verdict
 from seaway.wire.sip.auth import digest_parameters
 from seaway.wire.sip.errors import SipError
 from seaway.wire.sip.message import Message, Request
-from seaway.wire.sip.nameaddr import uri_of
-from seaway.wire.sip.uri import SipUri, parse_uri
 
 __all__ = ["Admission", "Elsewhere", "Refusal", "address_of_record"]
 
@@ -54,12 +53,6 @@ class Elsewhere:
     value: bytes
 
 
-def address_of_record(uri: bytes) -> bytes | None:
-    """`user@host` in canonical form for a SIP URI, `None` for another scheme. Raises `SipError`."""
-    parsed = parse_uri(uri)
-    return parsed.aor() if isinstance(parsed, SipUri) else None
-
-
 class Admission:
     """Checks credentials against the node's users."""
 
@@ -74,7 +67,7 @@ class Admission:
         self._elsewhere = {
             each.name.lower().encode(): each.register_on for each in config.registrations if each.register_on
         }
-        self._domains = frozenset(domain.lower().encode() for domain in config.domains)
+        self.identities = Identities(config)
         self._counters = counters
 
     def check(self, request: Request, source: str, now: float) -> str | Refusal | Elsewhere:
@@ -90,7 +83,7 @@ class Admission:
                 407 if proxy else 401, "no credentials yet", self._challenge(source, proxy, now, False), True
             )
         if self._elsewhere:
-            domain = self.domain_of(request)
+            domain = self.identities.domain(request)
             zone = self._elsewhere.get(domain)
             if zone is not None:
                 verdict = self.authenticator.fresh(credentials, source, now)
@@ -114,11 +107,6 @@ class Admission:
             return self._identity(request, asked.credentials.user)
         return self._refused(verdict, source, request.method != b"REGISTER", now)
 
-    def domain_of(self, request: Request) -> bytes:
-        """The domain of who asks: of To in a REGISTER, of From otherwise; b"" when there is none."""
-        aor = address_of_record(uri_of(request.require(b"to" if request.method == b"REGISTER" else b"from")))
-        return (aor or b"").rpartition(b"@")[2]
-
     def _refused(self, verdict: Verdict, source: str, proxy: bool, now: float) -> Refusal:
         if verdict is Verdict.REFUSED:
             self._counters["sip.auth.refused"] += 1
@@ -135,26 +123,29 @@ class Admission:
         return None
 
     def _identity(self, request: Request, user: str) -> str | Refusal:
-        fields = (b"from", b"to") if request.method == b"REGISTER" else (b"from",)
-        for name in fields:
-            aor = address_of_record(uri_of(request.require(name)))
-            claimed, _, domain = (aor or b"").rpartition(b"@")
-            if claimed != user.encode() or domain not in self._domains:
-                self._counters["sip.auth.identity_mismatch"] += 1
-                return Refusal(403, f"{name.decode()} names {aor!r}, but {user!r} was authenticated")
-        return user
+        problem = self.identities.problem(request, user)
+        if problem is None:
+            return user
+        self._counters["sip.auth.identity_mismatch"] += 1
+        return Refusal(403, problem)
 
     def _challenge(self, source: str, proxy: bool, now: float, stale: bool) -> Headers:
         name = b"Proxy-Authenticate" if proxy else b"WWW-Authenticate"
         return tuple((name, str(each).encode()) for each in self.authenticator.challenges(source, now, stale=stale))
 
-    def clean(self, message: Message) -> None:
-        """Remove what only a trusted peer may say, and the credentials for our realm (R22, RFC 3261 §22.3)."""
+    def claims(self, request: Request, allowed: tuple[str, ...]) -> None:
+        """Remove the identity that an untrusted peer asserts, before it is compared with who is authenticated."""
+        if b"p-asserted-identity" in request.names and "p-asserted-identity" not in allowed:
+            request.remove(b"p-asserted-identity")
+
+    def clean(self, message: Message, allowed: tuple[str, ...] = ()) -> None:
+        """Remove what only a trusted peer may say, but not what is `allowed`, and the credentials for our realm (R22,
+        RFC 3261 §22.3)."""
         names = message.names
         joined = b"\n".join(names)
         if not UNTRUSTED.isdisjoint(names) or any(prefix in joined for prefix in _PREFIXES):
             for name in set(names):
-                if name in UNTRUSTED or name.startswith(_PREFIXES):
+                if (name in UNTRUSTED or name.startswith(_PREFIXES)) and name.decode("ascii") not in allowed:
                     message.remove(name)
         for field in (b"proxy-authorization", b"authorization"):
             if field in message.names and (field != b"authorization" or self._is_register(message)):

@@ -34,7 +34,10 @@ class Authorising:
 
     def decide(self, context: Context, zone: Zone, proceed: Proceed, now: float) -> None:
         """Go on with `proceed`, at once or later, or refuse. Raises `WireError` for unreadable fields."""
-        policy = zone.settings.authentication
+        settings = zone.settings
+        policy = settings.authentication
+        if not zone.trusted:
+            self._admission.claims(context.request, settings.allow_headers)
         if policy == "treat-as-authenticated":
             context.authenticated = True
             proceed(now)
@@ -65,6 +68,6 @@ class Authorising:
         if isinstance(who, Refusal):
             self._refuse(context, who, now)
             return
-        context.user = who.encode("utf-8", "surrogateescape")
+        context.user = self._admission.identities.of(context.request, who)
         context.authenticated = True
         proceed(now)

@@ -15,8 +15,8 @@ from seaway.policy.subzones import Membership
 from seaway.policy.zone_settings import DefaultZone, ZoneSettings
 
 __all__ = [
-    "ControlConfig", "DnsZone", "EnumZone", "Listener", "NeighbourZone", "Registrations", "Rule", "TraversalZone",
-    "User",
+    "ControlConfig", "DnsZone", "EnumZone", "Identity", "Listener", "NeighbourZone", "Registrations", "Rule",
+    "TraversalZone", "User",
 ]  # fmt: skip
 
 
@@ -115,6 +115,14 @@ class Registrations:
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """Whom the authenticated `user` may speak for besides himself: patterns over the address-of-record in From."""
+
+    user: str
+    may_be: tuple[tuple[PatternType, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ControlConfig:
     node: str
     role: Literal["core", "edge", "gateway"]
@@ -133,6 +141,7 @@ class ControlConfig:
     rules: tuple[Rule, ...] = ()
     search_rules: tuple[SearchRule, ...] = ()
     registrations: tuple[Registrations, ...] = ()  # of domains; others are taken here, of everybody
+    identities: tuple[Identity, ...] = ()
     digest_algorithms: tuple[str, ...] = ()  # offered in challenges, best first; (): what some user has a form for
     server_name: str = "Seaway"
     secret: bytes = b""  # node secret for nonces and route tokens; at least 16 octets

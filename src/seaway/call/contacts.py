@@ -7,7 +7,7 @@ Path (RFC 3327 §5.4).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from seaway.call.zones import Zone, Zones
@@ -23,14 +23,14 @@ __all__ = ["Contacts", "Reached"]
 class Reached:
     """Where the bindings of a user lead: `groups` of targets, each rings when those before have failed.
 
-    All are in `zone`, `None` for phones that are registered here directly.
+    `zones` has the zone of a target by its `id`; `None` is for phones that are registered here directly.
     """
 
-    __slots__ = ("groups", "zone")
+    __slots__ = ("groups", "zones")
 
-    def __init__(self, zone: Zone | None, groups: list[list[Target]]) -> None:
-        self.zone = zone
+    def __init__(self, groups: list[list[Target]], zones: dict[int, Zone | None]) -> None:
         self.groups = groups
+        self.zones = zones
 
 
 class Contacts:
@@ -49,23 +49,27 @@ class Contacts:
         self._payload = payload
 
     def reach(self, bindings: list[Binding], now: float) -> Reached:
-        """Targets for `bindings` (best first) that can be reached now; those of one zone, that of the best."""
+        """Targets for `bindings` (best first) that can be reached now."""
         usable = [(each, target) for each in bindings if (target := self.target(each)) is not None]
-        if not usable:
-            return Reached(None, [])
-        place = usable[0][0].zone
-        zone = self._zone(place)
-        if len(usable) == 1:
-            return Reached(zone, [[usable[0][1]]])
+        if len(usable) < 2:
+            return Reached([[target] for _, target in usable], self._places(usable))
         groups: dict[int, dict[object, Target]] = {}
         for binding, target in usable:
-            if binding.zone != place:
-                continue
             group = groups.setdefault(binding.q, {})
             device = binding.instance if binding.reg_id else binding.number
             first = group.get(device)
-            group[device] = target if first is None else replace(first, others=(*first.others, target))
-        return Reached(zone, [list(groups[q].values()) for q in sorted(groups, reverse=True)])
+            if first is not None:
+                target = replace(first, others=(*first.others, target))
+            group[device] = target
+        made = [list(groups[q].values()) for q in sorted(groups, reverse=True)]
+        return Reached(made, self._places([(each.mark, each) for group in made for each in group]))
+
+    def _places(self, targets: Sequence[tuple[Binding | None, Target]]) -> dict[int, Zone | None]:
+        return {
+            id(target): self._zones.named(binding.zone)
+            for binding, target in targets
+            if binding is not None and binding.zone is not None
+        }
 
     def target(self, binding: Binding) -> Target | None:
         """The target for one binding; `None` when its connection or zone is gone."""
@@ -78,7 +82,7 @@ class Contacts:
         mark = binding if binding.reg_id or routes else None
         if flow.transport == "udp" and not routes and uri_host_port(binding.uri) == host_port(flow.remote):
             return Target(binding.uri, flow, b"n", mark=mark)
-        return Target(binding.uri, flow, self._payload(flow), routes=routes, mark=mark)
+        return Target(binding.uri, flow, self._payload(flow), lines=routes, mark=mark)
 
     def of_gruu(self, uri: bytes, now: float) -> list[Binding] | None:
         """Bindings of the device that a GRUU stands for, best first; `None` when `uri` is no GRUU of ours."""
@@ -98,23 +102,14 @@ class Contacts:
         if link is not None:
             flow = link.flow
             return (
-                Target(binding.uri, flow, payload, routes=_routes(binding), mark=binding) if flow is not None else None
+                Target(binding.uri, flow, payload, lines=_routes(binding), mark=binding) if flow is not None else None
             )
         neighbour = self._zones.neighbour(name)
         if neighbour is None:
             return None
         hop = neighbour[1]
         made = self._to_hop(binding.uri, hop, b"n" if hop.transport == "udp" else payload)
-        return replace(made, routes=_routes(binding), mark=binding)
-
-    def _zone(self, name: str | None) -> Zone | None:
-        if name is None:
-            return None
-        link = self._zones.links.get(name)
-        if link is not None:
-            return link.zone
-        neighbour = self._zones.neighbour(name)
-        return neighbour[0] if neighbour is not None else None
+        return replace(made, lines=_routes(binding), mark=binding)
 
 
 def _routes(binding: Binding) -> tuple[bytes, ...]:

@@ -82,7 +82,14 @@ class Control:
         )  # fmt: skip
         finder = Finder(config, self._zones, self._registrar, self._paths, self._proxy.locator)
         self._searches = Searches(
-            config, Decisions(plan_of(config)), finder, self._paths, self._anchor, self._proxy, self._refusals.refuse
+            config,
+            Decisions(plan_of(config)),
+            finder,
+            self._paths,
+            self._anchor,
+            self._proxy,
+            self._admission.identities,
+            self._refusals.refuse,
         )
         self._requests = Requests(
             config, self._sides, self._zones, self._paths, self._admission, self._anchor, self._registering,

@@ -10,14 +10,20 @@ __all__ = ["Found"]
 
 class Found:
     """`targets` and the zone they are in (`None`: phones that are registered here), or the `status` to answer and `why`
-    (for the log). `later` are further targets, for when those before have failed.
+    (for the log). `later` are further targets, for when those before have failed; `zones` tells by the `id` of targets
+    which of them are in another zone.
     """
 
-    __slots__ = ("later", "status", "targets", "why", "zone")
+    __slots__ = ("later", "status", "targets", "why", "zone", "zones")
 
     def __init__(self, zone: Zone | None, targets: list[Target], status: int = 404, why: str = "") -> None:
         self.later: list[list[Target]] = []
+        self.zones: dict[int, Zone | None] = {}
         self.zone = zone
         self.targets = targets
         self.status = status
         self.why = why
+
+    def zone_of(self, target: Target) -> Zone | None:
+        """The zone that `target` is in."""
+        return self.zones.get(id(target), self.zone)

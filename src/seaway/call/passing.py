@@ -45,7 +45,11 @@ class Passing:
         request.insert(at, b"path", b"Path: " + value)
         if b"path" not in supported:
             request.insert(len(request.names), b"supported", b"Supported: path")
-        self._proxy.forward(context, [Target(request.uri, where)], now)
+        identities = self._admission.identities
+        identities.take(context)
+        self._proxy.forward(
+            context, [identities.told(context, self._zones.named(name), Target(request.uri, where))], now
+        )
         return None
 
     def _where(self, name: str) -> tuple[Flow | Hop | None, str]:

@@ -79,8 +79,8 @@ class Paths:
         reached = self.contacts.reach(bindings, now)
         if not reached.groups:
             return None
-        found = Found(reached.zone, reached.groups[0])
-        found.later = reached.groups[1:]
+        found = Found(None, reached.groups[0])
+        found.later, found.zones = reached.groups[1:], reached.zones
         return found
 
     def gruu(self, uri: bytes, now: float) -> Found | None:

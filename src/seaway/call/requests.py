@@ -86,9 +86,10 @@ class Requests:
     def _authorised(self, context: Context, zone: Zone, now: float) -> None:
         """Whoever asks may ask."""
         if not zone.trusted:
-            self._admission.clean(context.request)
+            self._admission.clean(context.request, zone.settings.allow_headers)
             if context.user is not None:
                 zone = self._zones.local  # one of ours, wherever they are
+        self._admission.identities.take(context)
         self._start(context, zone, now)
 
     def _start(self, context: Context, zone: Zone, now: float) -> None:
@@ -113,13 +114,14 @@ class Requests:
             self._refuse(context, Refusal(430, "the connection of the phone is gone"), now)
             return
         alias = self._paths.alias(context.request.uri) or b""
+        self._admission.identities.take(context)
         self._searches.send(context, zone, alias, Found(None, [target]), now)
 
     def _in_dialog(self, context: Context, token: bytes, zone: Zone, now: float) -> None:
         """A request that carries our route token: its dialog was admitted before (RFC 3261 §16.4)."""
         context.admitted = True
         if not zone.trusted:
-            self._admission.clean(context.request)
+            self._admission.clean(context.request, zone.settings.allow_headers)
         self._anchor.find(context)
         if context.call is None and self._anchor.needs_call(context.request, zone, token):
             self._refuse(context, Refusal(481, "the media session of this call is gone"), now)

@@ -16,6 +16,7 @@ from seaway.call.anchor import Anchor
 from seaway.call.config import ControlConfig
 from seaway.call.finding import Finder
 from seaway.call.found import Found
+from seaway.call.identity import Identities
 from seaway.call.paths import Paths
 from seaway.call.plans import Decisions
 from seaway.call.search import Group, Legs, Search
@@ -41,8 +42,9 @@ class Searches:
 
     def __init__(
         self, config: ControlConfig, decisions: Decisions, finder: Finder, paths: Paths, anchor: Anchor, proxy: Proxy,
-        refuse: Callable[[Context, Refusal, float], None],
+        identities: Identities, refuse: Callable[[Context, Refusal, float], None],
     ) -> None:  # fmt: skip
+        self._identities = identities
         self._domain = config.domains[0].lower()
         self._decisions = decisions
         self._finder = finder
@@ -72,7 +74,7 @@ class Searches:
         search = self._new(context, zone, alias, now)
         search.status, search.why = found.status, found.why
         if found.targets:
-            search.queue.extend([Candidate(found.zone, each) for each in group] for group in _groups(found))
+            search.queue.extend([Candidate(found.zone_of(each), each) for each in group] for group in _groups(found))
         self._first(search, now)
 
     def exhausted(self, search: Search, now: float) -> bool:
@@ -173,7 +175,7 @@ class Searches:
             for index, targets in enumerate(_groups(found)):
                 if index == len(groups):
                     groups.append([])
-                groups[index] += [Candidate(found.zone, each, choice.rule) for each in targets]
+                groups[index] += [Candidate(found.zone_of(each), each, choice.rule) for each in targets]
         return groups
 
     def _uri(self, search: Search, alias: str) -> bytes | None:
@@ -259,7 +261,7 @@ class Searches:
     def _send_part(self, search: Search, legs: Legs, part: Group, share: int, now: float) -> None:
         """Send the request to targets of one kind; its SDP is made to fit, which may have to wait for the relay."""
         context = search.context
-        targets = [one.target for one in part]
+        targets = [self._identities.told(context, one.zone, one.target) for one in part]
         if legs is None:
             search.holding -= 1
             self._proxy.forward(context, targets, now, share=share)

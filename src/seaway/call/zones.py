@@ -294,6 +294,14 @@ class Zones:
             return self.default
         return zone
 
+    def named(self, name: str) -> Zone | None:
+        """The traversal or neighbour zone `name`."""
+        link = self.links.get(name)
+        if link is not None:
+            return link.zone
+        found = self._peers.get(name)
+        return found[0] if found is not None else None
+
     def neighbour(self, name: str) -> tuple[Zone, Hop] | None:
         """A neighbour zone and its first peer."""
         found = self._peers.get(name)

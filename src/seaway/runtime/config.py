@@ -28,7 +28,7 @@ from seaway.runtime.bandwidth_config import (
     memberships,
 )  # fmt: skip
 from seaway.runtime.policy_config import CallRuleTable, PolicyTable
-from seaway.runtime.registration_config import DomainTable, check_domains
+from seaway.runtime.registration_config import DomainTable, IdentityTable, check_domains
 from seaway.runtime.search_config import SearchRuleTable, TransformTable, check_rules
 from seaway.runtime.settings import Domain, Host, Password, Port, Seconds, Settings
 from seaway.runtime.tls_settings import Tls
@@ -178,6 +178,7 @@ class NodeConfig(Settings):
     media: Media = Media()
     registrar: Registrar = Registrar()
     domain_tables: Annotated[tuple[DomainTable, ...], Field(alias="domain")] = ()
+    identities: Annotated[tuple[IdentityTable, ...], Field(alias="identity")] = ()
     limits: Limits = Limits()
     users: Annotated[tuple[User, ...], Field(alias="user")] = ()
     traversal: tuple[Traversal, ...] = ()
@@ -209,6 +210,7 @@ class NodeConfig(Settings):
         for what, names in (
             ("user", [each.name for each in self.users]),
             ("zone", [*zones]),
+            ("identity of user", [each.user for each in self.identities]),
             ("rule priority", [str(each.priority) for each in self.rules]),
             ("transform priority", [str(each.priority) for each in self.transforms]),
             ("call rule priority", [str(each.priority) for each in self.call_rules]),

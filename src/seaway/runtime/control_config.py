@@ -17,7 +17,7 @@ from seaway.policy.call_policy import CallPolicy
 from seaway.runtime.bandwidth_config import bandwidth_policy, memberships
 from seaway.runtime.config import ConfigError, NodeConfig, Traversal
 from seaway.runtime.policy_config import call_policy
-from seaway.runtime.registration_config import registrations
+from seaway.runtime.registration_config import identity, registrations
 from seaway.runtime.search_config import search_rule, transform
 from seaway.runtime.zone_config import default_zone, dns_zone, enum_zone, zone_settings
 
@@ -67,6 +67,7 @@ def control_config(config: NodeConfig, deployment: Deployment, resolution: Resol
         rules=tuple(Rule(each.priority, each.match, each.target) for each in config.rules),
         search_rules=tuple(search_rule(each) for each in config.search_rules),
         registrations=_registrations(config, domains),
+        identities=tuple(identity(each) for each in config.identities),
         digest_algorithms=config.sip.digest_algorithms,
         secret=secret,
         media_idle=config.sip.media_idle,

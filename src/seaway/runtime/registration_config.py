@@ -1,4 +1,4 @@
-"""`[[domain]]` in a node's file: where the registrations of a domain are kept, and who may register."""
+"""`[[domain]]` and `[[identity]]` in a node's file: where registrations are kept, who may register, and as whom."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from seaway.call.config import Registrations
+from seaway.call.config import Identity, Registrations
 from seaway.catalog.problems import Refused, did_you_mean
 from seaway.policy.patterns import PatternError, PatternType
 from seaway.policy.registration_access import RegistrationAccess
 from seaway.runtime.settings import Domain, Settings
 from seaway.runtime.zone_config import Pattern
 
-__all__ = ["THIS_NODE", "DomainTable", "check_domains", "registrations"]
+__all__ = ["THIS_NODE", "DomainTable", "IdentityTable", "check_domains", "identity", "registrations"]
 
 THIS_NODE = "this node"
 
@@ -42,6 +42,26 @@ class DomainTable(Settings):
         except PatternError as error:
             raise Refused(f"domain {self.name}: {error}", "correct the pattern") from None
         return self
+
+
+class IdentityTable(Settings):
+    """`[[identity]]`."""
+
+    user: Annotated[str, Field(min_length=1, max_length=128)]
+    may_be: Annotated[tuple[AliasTable, ...], Field(min_length=1, max_length=1000)]
+
+    @model_validator(mode="after")
+    def _patterns(self) -> IdentityTable:
+        try:
+            RegistrationAccess(identity(self).may_be)
+        except PatternError as error:
+            raise Refused(f"identity of {self.user}: {error}", "correct the pattern") from None
+        return self
+
+
+def identity(table: IdentityTable) -> Identity:
+    """What call control is told."""
+    return Identity(table.user, tuple((each.type, each.pattern) for each in table.may_be))
 
 
 def check_domains(tables: Sequence[DomainTable], zones: Sequence[str]) -> None:

@@ -80,7 +80,7 @@ def test_a_cancelled_call_does_not_go_on() -> None:
 def test_route_lines_of_a_target_come_first() -> None:
     """RFC 3327 §5.4."""
     routes = (b"Route: <sip:t@edge;lr>", b"Route: <sip:p1;lr>")
-    bench = ProxyBench([Target(URI, FIRST, b"n", routes=routes)])
+    bench = ProxyBench([Target(URI, FIRST, b"n", lines=routes)])
     assert header(invite(bench), "route") == ["<sip:t@edge;lr>", "<sip:p1;lr>"]
 
 

@@ -19,8 +19,8 @@ class Target:
     """One place to send a request to. `payload` is what the route token towards it holds (see `tokens.py`).
 
     `more` are hops that are tried in turn when `where` fails (RFC 3263 §4.3); a `Place` finds them by itself.
-    `routes` are whole Route lines for it (RFC 3327 §5.4). `others` lead to the same device and are tried one after the
-    other when this flow turns out to be dead (RFC 5626 §7). `mark` is the user's.
+    `lines` are put in for it: its Route (RFC 3327 §5.4), who asks (RFC 3325 §5). `others` lead to the same device and
+    are tried one after the other when this flow turns out to be dead (RFC 5626 §7). `mark` is the user's.
     `hop_count` is what Max-Forwards of a request that begins something is lowered to.
     """
 
@@ -28,7 +28,7 @@ class Target:
     where: Flow | Hop | Place
     payload: bytes = b"n"
     more: tuple[Flow | Hop, ...] = ()
-    routes: tuple[bytes, ...] = ()
+    lines: tuple[bytes, ...] = ()
     others: tuple[Target, ...] = ()
     mark: Any = None
     hop_count: int = 255
@@ -70,6 +70,7 @@ class Context:
 
     __slots__ = (
         "admitted",
+        "asserted",
         "authenticated",
         "branches",
         "breadth",
@@ -97,7 +98,8 @@ class Context:
         self.admitted = False
         self.authenticated = False  # the user's: who asks has proved it, or their zone is taken to have done so
         self.payload = b"n"  # route token payload towards where the request came from; set by the user
-        self.user: bytes | None = None  # the user's: name that was proved with credentials
+        self.asserted: tuple[bytes, ...] = ()  # the user's: P-Asserted-Identity lines for those who may have them
+        self.user: bytes | None = None  # the user's: address-of-record that was proved with credentials
         self.zone: Any = None  # the user's
         self.call: Any = None  # the user's
         self.path: bytes | None = None

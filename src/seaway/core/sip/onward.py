@@ -28,7 +28,7 @@ class Onward:
         """The request as it goes out (RFC 3261 §16.6 steps 2 to 8)."""
         context, target, request = branch.context, branch.target, branch.request
         sides = self._sides
-        lines = [b"%b %b SIP/2.0" % (request.method, target.uri), sides.via(where) + key, *target.routes]
+        lines = [b"%b %b SIP/2.0" % (request.method, target.uri), sides.via(where) + key, *target.lines]
         if request.method in _DIALOG_METHODS and context.token is None:
             call_id = context.call_id
             inbound = sides.record_route(context.flow)
