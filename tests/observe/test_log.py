@@ -90,3 +90,36 @@ def test_a_full_disk_costs_lines_not_calls() -> None:
     with contextlib.suppress(OSError):
         stream.close()
     logger.error("after.close")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("plain", "plain"),
+        ("192.0.2.1:5060/udp", "192.0.2.1:5060/udp"),
+        ("two words", '"two words"'),
+        ('a"b', '"a\\"b"'),
+        ("a=b", '"a=b"'),
+        ("", '""'),
+        ("ü", "ü"),
+        ("\u202ex", "\\u202ex"),
+        (7, "7"),
+        (True, "true"),
+        (None, "null"),
+        (1.5, "1.5"),
+        (("h", 1), '["h", 1]'),
+    ],
+)
+def test_values_as_text(tmp_path: Path, value: object, shown: str) -> None:
+    (line,) = lines(tmp_path, "text", value=value)
+    assert line.endswith(f" test.event node=edge1 value={shown}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Authorization\t:x", "PASSWORD = x", "ha1=x", "cnonce=x", 'response="x"', "a=ice-pwd:x", "a=crypto:1 A inline:x"],
+)
+def test_each_shape_of_a_secret_is_looked_for(text: str) -> None:
+    """One look decides whether there may be any: it must not miss a shape."""
+    assert log.redact(f"before {text}") != f"before {text}"
+    assert log.redact("before: nothing=here") == "before: nothing=here"

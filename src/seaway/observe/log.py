@@ -14,6 +14,8 @@ import os
 import re
 import sys
 from collections.abc import Mapping
+from functools import lru_cache
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Literal, TextIO, cast
 
@@ -41,9 +43,18 @@ _SECRET_SHAPES = (
     re.compile(r"(\b(?:password|ha1|cnonce|response)[ \t]*=[ \t]*)(?:\"[^\"]*\"|[^\s,;\"]+)", re.IGNORECASE),
 )
 
+# Something that begins like one of these shapes: most text does not, and one look is cheaper than four replacements.
+_SUSPECT = re.compile(
+    r"authorization[ \t]*:|a=(?:crypto|ice-pwd):|\b(?:password|ha1|cnonce|response)[ \t]*=", re.IGNORECASE
+)
+
 # C0 and C1 controls, DEL, line separators, and the bidirectional controls (Unicode UAX #9).
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_BARE = re.compile(r"[!#-<>-~]+")  # text that needs neither escapes nor quotes: printable ASCII but space, " and =
 _SHORT = {"\r": "\\r", "\n": "\\n", "\t": "\\t"}
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 
 class LogError(Exception):
@@ -60,15 +71,21 @@ def escape(text: str) -> str:
     return _UNSAFE.sub(visible, text)
 
 
+_key = lru_cache(1024)(escape)
+
+
 def redact(value: object, name: str = "", depth: int = 0) -> object:
     """The value with secrets masked: whole fields by `name`, and parts of text by their shape."""
-    if name and value is not None and name not in _HARMLESS_NAMES and _SECRET_NAME.search(name):
+    if name and value is not None and _is_secret(name):
         return MASK
+    if type(value) is int or type(value) is float:
+        return value
     if isinstance(value, bytes):
         value = value.decode("utf-8", "backslashreplace")
     if isinstance(value, str):
-        for shape in _SECRET_SHAPES:
-            value = shape.sub(rf"\g<1>{MASK}", value)
+        if (":" in value or "=" in value) and _SUSPECT.search(value):
+            for shape in _SECRET_SHAPES:
+                value = shape.sub(rf"\g<1>{MASK}", value)
         return value
     if depth >= _DEPTH:
         return "..."
@@ -81,14 +98,18 @@ def redact(value: object, name: str = "", depth: int = 0) -> object:
     return redact(str(value), "", depth + 1)
 
 
+@lru_cache(1024)
+def _is_secret(name: str) -> bool:
+    return name not in _HARMLESS_NAMES and _SECRET_NAME.search(name) is not None
+
+
 def _redact_all(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    return {key: redact(value, key) for key, value in event.items()}
-
-
-def _shorten(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Masks what is secret, and cuts long text."""
     for key, value in event.items():
-        if isinstance(value, str) and len(value) > _LONGEST:
-            event[key] = value[:_LONGEST] + "..."
+        value = redact(value, key)
+        if type(value) is str and len(value) > _LONGEST:
+            value = value[:_LONGEST] + "..."
+        event[key] = value
     return event
 
 
@@ -99,15 +120,17 @@ def _render_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
 
 def _render_text(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
     time, level, name = event.pop("time", ""), event.pop("level", ""), event.pop("event", "")
-    fields = " ".join(f"{escape(key)}={_text(value)}" for key, value in event.items())
+    fields = " ".join([f"{_key(key)}={_text(value)}" for key, value in event.items()])
     return f"{time} {level:<7} {escape(str(name))}{' ' if fields else ''}{fields}"
 
 
 def _text(value: object) -> str:
     if isinstance(value, str):
+        if _BARE.fullmatch(value):
+            return value
         safe = escape(value)
         return safe if safe and not re.search(r'[ "=]', safe) else '"' + safe.replace('"', '\\"') + '"'
-    return escape(json.dumps(value, ensure_ascii=False, default=str))
+    return str(value) if type(value) is int else escape(_encode(value))
 
 
 class _Lines:
@@ -115,12 +138,14 @@ class _Lines:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._by_line = isinstance(stream, TextIOWrapper) and stream.line_buffering
         self.lost = 0
 
     def msg(self, line: str) -> None:
         try:
             self._stream.write(line + "\n")
-            self._stream.flush()
+            if not self._by_line:
+                self._stream.flush()
         except (OSError, ValueError):
             self.lost += 1
 
@@ -141,12 +166,10 @@ def configure(format: Format = "text", level: Level = "info", file: Path | None 
     lines = _Lines(stream)
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
             structlog.processors.format_exc_info,
             _redact_all,
-            _shorten,
             _render_json if format == "json" else _render_text,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),

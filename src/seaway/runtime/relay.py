@@ -10,12 +10,10 @@ import asyncio
 import errno
 import os
 import random
-import resource
 import secrets
 import signal
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from socket import socket
@@ -43,6 +41,7 @@ from seaway.runtime.ipc import LineConnection, serve
 from seaway.runtime.journal import Journal
 from seaway.runtime.sockets import SocketError, Sockets
 from seaway.runtime.timer import DeadlineTimer
+from seaway.runtime.tuning import calm_collector, raise_descriptor_limit
 from seaway.wire.endpoint import version_of
 
 if TYPE_CHECKING:
@@ -326,7 +325,8 @@ def run_relay(
     `path` is the fast path, `closed_rows` are those that must not use it, `identity` is what DTLS shows. `ready` is
     called once when ports and control socket are open. Raises `SocketError`, `IpcError`.
     """
-    _raise_descriptor_limit()
+    raise_descriptor_limit()
+    calm_collector()
     book = alarms.book("relay") if alarms is not None else None
     uvloop.run(_serve(node_name, resolution, run_dir, path, journal, identity, closed_rows, book, ready))
 
@@ -374,10 +374,3 @@ def _sockets_of(table: FlowTable) -> dict[Address, int]:
 def _local(made: socket) -> Address:
     host, port = made.getsockname()[:2]
     return host, port
-
-
-def _raise_descriptor_limit() -> None:
-    """A call has 4 sockets per stream; the usual soft limit of 1024 would end at some 250 calls."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -7,8 +7,6 @@ privileges are gone. Media is the relay's; when this process dies media goes on,
 from __future__ import annotations
 
 import asyncio
-import gc
-import resource
 import secrets
 import signal
 import socket
@@ -45,6 +43,7 @@ from seaway.runtime.sockets import RowSocket, Sockets
 from seaway.runtime.status import StatusServer
 from seaway.runtime.tls import TlsContexts, load_contexts
 from seaway.runtime.tls_files import read_files
+from seaway.runtime.tuning import calm_collector, raise_descriptor_limit
 from seaway.runtime.udp import UdpListener
 from seaway.runtime.zone_alarms import ZoneAlarms
 from seaway.wire.endpoint import version_of
@@ -118,8 +117,8 @@ def run_signal(
     make_core: Callable[[ControlConfig, Callable[[int], bytes]], MediaCore] = Control,
 ) -> None:
     """The main of the process, until SIGTERM or SIGINT. `ready` is called once when everything is open."""
-    _raise_descriptor_limit()
-    _calm_collector()
+    raise_descriptor_limit()
+    calm_collector()
     uvloop.run(_serve(prepared, alarms or AlarmBooks(), ready, make_core))
 
 
@@ -274,18 +273,3 @@ def _servers(deployment: Deployment, node: str) -> list[str]:
     outside = deployment.node(node).role == "edge" and deployment.choices.edge_dns == "external"
     networks = deployment.hosts.get("external_dns" if outside else "internal_dns", ())
     return [str(each.network_address) for each in networks if each.num_addresses == 1]
-
-
-def _calm_collector() -> None:
-    """What is loaded now stays: the garbage collector need not look at it again. Transactions are freed by their
-    reference counts and live for half a minute, so looking at them every 700 allocations finds nothing and costs a
-    quarter of a call; cycles are still found, later."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 20)
-
-
-def _raise_descriptor_limit() -> None:
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

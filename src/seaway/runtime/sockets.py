@@ -71,6 +71,7 @@ class Sockets:
         self._open: weakref.WeakSet[RowSocket] = weakref.WeakSet()
         self._resting: dict[tuple[str, int], float] = {}  # (NIC address, port) -> when it was taken
         self._claims: dict[str, list[Claim]] = {}
+        self._asked: dict[tuple[str, Transport, str, int | None, bool], tuple[Claim, ...]] = {}
         self._own = {str(each.ip) for _, nic in self._node.nics for each in nic.addresses}
         self._own |= {str(nic.public) for _, nic in self._node.nics if nic.public is not None}
         known = tuple(ip_network(each) for each in resolution.known_networks)
@@ -245,24 +246,33 @@ class Sockets:
     def _claim(
         self, row: str, transport: Transport, nic: str, port: int, family: int | None, *, listens: bool = False
     ) -> Claim:
-        shown = f"port {port}/{transport} on the {nic} NIC" + (f" over IPv{family}" if family else "")
-        facing = self._facing(nic)
-        claims = self._claims.get(row)
-        if not claims:
-            raise SocketError(row, shown, f"{self._node.name} has no part in this row", "see `seaway map resolve`")
-        fitting = [
-            each for each in claims
-            if each.transport is transport and each.nic == facing and (each.listens or not listens)
-            and family in (None, each.version)
-        ]  # fmt: skip
+        fitting = self._fitting(row, transport, nic, family, listens)
         for claim in fitting:
             if port in claim.ports:
                 return claim
+        shown = f"port {port}/{transport} on the {nic} NIC" + (f" over IPv{family}" if family else "")
+        if row not in self._claims:
+            raise SocketError(row, shown, f"{self._node.name} has no part in this row", "see `seaway map resolve`")
         if not fitting:
             what = "listens" if listens else "has a socket"
             raise SocketError(row, shown, f"the row {what} on no such transport and NIC", "see `seaway map resolve`")
         allowed = " or ".join(sorted({str(each.ports) for each in fitting}))
         raise SocketError(row, shown, f"the row allows {allowed}", "change [ports] of the deployment, or the caller")
+
+    def _fitting(
+        self, row: str, transport: Transport, nic: str, family: int | None, listens: bool
+    ) -> tuple[Claim, ...]:
+        """The claims by which such a socket may be opened, whatever its port. The same for each relayed call."""
+        key = (row, transport, nic, family, listens)
+        found = self._asked.get(key)
+        if found is None:
+            facing = self._facing(nic)
+            found = self._asked[key] = tuple(
+                each for each in self._claims.get(row, ())
+                if each.transport is transport and each.nic == facing and (each.listens or not listens)
+                and family in (None, each.version)
+            )  # fmt: skip
+        return found
 
     def _client(self, row: str, transport: Transport, remote: Address, nic: str) -> RowSocket:
         shown = f"{text_of(remote)}/{transport}"
@@ -335,12 +345,13 @@ class Sockets:
         descriptor: int | None = None,
     ) -> RowSocket:  # fmt: skip
         family = socket.AF_INET6 if ":" in local[0] else socket.AF_INET
-        made = RowSocket(family, type, fileno=descriptor)
+        made = RowSocket(family, type | socket.SOCK_NONBLOCK, fileno=descriptor)
         if family == socket.AF_INET6 and descriptor is None:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         transport = "tcp" if type == socket.SOCK_STREAM else "udp"
         made.entry = OpenSocket(rows, kind, transport, self._facing(nic), local, remote)
-        made.setblocking(False)
+        if descriptor is not None:
+            made.setblocking(False)
         self._open.add(made)
         return made
 

@@ -7,10 +7,8 @@ Made in two steps like `signal`: `prepare_turn` runs as root (certificates are r
 from __future__ import annotations
 
 import asyncio
-import resource
 import signal
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import uvloop
@@ -25,6 +23,7 @@ from seaway.runtime.reloading import ReloadEnd
 from seaway.runtime.sockets import Sockets
 from seaway.runtime.tls import load_contexts
 from seaway.runtime.tls_files import TlsFiles, read_files
+from seaway.runtime.tuning import calm_collector, raise_descriptor_limit
 from seaway.runtime.turn_accept import ALPN_TURN, ALPN_WEB
 from seaway.runtime.turn_config import turn_config
 from seaway.runtime.turn_places import Place, places, relay_places
@@ -85,9 +84,8 @@ def run_turn(
 
     Raises `IpcError`.
     """
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    raise_descriptor_limit()
+    calm_collector()
     book = alarms.book("turn") if alarms is not None else None
     uvloop.run(_serve(prepared, run_dir, table, book, ready))
 

@@ -39,6 +39,7 @@ class TurnFlows:
             return  # from one relay of ours to another no packet leaves
         if (":" in channel.client.local[0]) != (":" in channel.relay.local[0]):
             return
+        self._relays.setdefault(channel.relay, set()).add(ChannelFlowRemoved(*channel))
         for flow in _flows(channel):
             try:
                 self._table.add(flow)
@@ -48,18 +49,18 @@ class TurnFlows:
                 self.remove(ChannelFlowRemoved(*channel))
                 return
             self._active.add(flow.key)
-        self._relays.setdefault(channel.relay, set()).add(ChannelFlowRemoved(*channel))
 
     def remove(self, channel: _Channel) -> tuple[FlowCounters, FlowCounters] | None:
         """What passed from the client and to it; `None` when this channel had no flows."""
-        if self._table is None:
+        flows = self._relays.get(channel.relay, set())
+        if self._table is None or channel not in flows:
             return None
+        flows.remove(channel)  # the two kinds of channels are equal when their values are
         counted = []
         for flow in _flows(channel):
             if flow.key in self._active:
                 self._active.discard(flow.key)
                 counted.append(self._table.remove(flow.key) or FlowCounters())
-        self._relays.get(channel.relay, set()).discard(ChannelFlowRemoved(*channel))
         return (counted[0], counted[1]) if len(counted) == 2 else None
 
     def relay_closes(self, relay: RelayKey) -> list[tuple[FlowCounters, FlowCounters]]:

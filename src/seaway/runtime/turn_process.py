@@ -74,7 +74,7 @@ class TurnProcess:
         self.core.set_alternate(self._alternate)
         self._alarms = TurnAlarms(alarms, self.core, prepared.core.max_allocations)
         self.peers = TurnPeers(self.core, self, self.counters)
-        self.log = log.get(part="turn")
+        self.log = log.get(part="turn").new(part="turn")  # made once, not for each line
         self._turn = prepared.turn
         self._port = prepared.open[0][0].port
         self._table = table
@@ -282,12 +282,14 @@ class TurnProcess:
         self.counters.add(f"turn.{name}")
         if isinstance(event, io.AllocationRefused):
             self._alarms.refused(event)
-        fields = {key: value for key, value in event._asdict().items() if key != "client"}
-        client = f"{shown(event.client.remote)}/{event.client.transport}"
-        serious = isinstance(event, io.AllocationRefused | io.AuthenticationFailed)
-        if serious and self.counters.get(f"turn.{name}") % 100 > 10:
+        refusal = isinstance(event, io.AllocationRefused | io.AuthenticationFailed)
+        if refusal and self.counters.get(f"turn.{name}") % 100 > 10:
             return  # the log is no sink for a flood
-        (self.log.warning if serious else self.log.info)(_NAMES[name], client=client, **fields)
+        client = f"{shown(event.client.remote)}/{event.client.transport}"
+        fields = {key: value for key, value in event._asdict().items() if key not in ("client", "relayed")}
+        if not isinstance(event, io.AllocationRefused | io.AuthenticationFailed):
+            fields["relayed"] = ",".join(map(shown, event.relayed))
+        (self.log.warning if refusal else self.log.info)(_NAMES[name], client=client, **fields)
 
     # -- time
 

@@ -33,6 +33,8 @@ class Relays:
         self._reserved: dict[bytes, tuple[Relay, Login, float]] = {}  # token -> relay, who, end
         self.owners: dict[RelayKey, tuple[Allocation, Relay]] = {}
         self.by_public: dict[tuple[RelayTransport, Address], Relay] = {}
+        for each in config.families:  # now: a pool of all high ports takes some milliseconds to shuffle
+            self._pool(each, "udp")
         self.hosts: set[str] = set()
         """Local hosts of all relays there were: nothing from there is a peer unless it is an open relay."""
 

@@ -12,13 +12,14 @@ import platform
 from struct import Struct, pack
 
 __all__ = [
-    "TCX_INGRESS", "XDP", "XDP_GENERIC", "XDP_NATIVE", "VerifierError", "create_map", "delete", "link_create",
+    "TCX_INGRESS", "XDP", "XDP_GENERIC", "XDP_NATIVE", "VerifierError", "add", "create_map", "delete", "link_create",
     "load_program", "lookup", "lookup_batch", "lookup_delete", "map_entries", "pin", "pinned", "test_run", "update",
 ]  # fmt: skip
 
 XDP, TCX_INGRESS = 37, 46  # what a link attaches as
 XDP_GENERIC, XDP_NATIVE = 1 << 1, 1 << 2
 _TEST_LIVE_FRAMES = 1 << 1
+_NO_EXIST = 1  # BPF_NOEXIST
 
 _NUMBERS = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "s390x": 351, "ppc64le": 361, "armv7l": 386}
 _MAP_CREATE, _LOOKUP, _UPDATE, _DELETE, _PROG_LOAD, _PIN, _GET = 0, 1, 2, 3, 5, 6, 7
@@ -26,11 +27,19 @@ _TEST_RUN, _INFO, _LOOKUP_DELETE, _LOOKUP_BATCH, _LINK_CREATE = 10, 15, 21, 24, 
 _ELEMENT = Struct("=I4xQQQ")
 _BATCH = Struct("=QQQQIIQQ")
 _LOG_SIZE = 1 << 20
+_LOAD_ATTEMPTS = 5
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _syscall = _libc.syscall
 _syscall.restype = ctypes.c_long
 _number = ctypes.c_long(_NUMBERS.get(platform.machine(), -1))
+
+
+# One call at a time, in processes without threads: what a call on an element points to is not made anew for each.
+_ROOM = 1024
+_key, _value = ctypes.create_string_buffer(256), ctypes.create_string_buffer(_ROOM)
+_attributes = ctypes.create_string_buffer(_ELEMENT.size)
+_KEY, _VALUE = ctypes.addressof(_key), ctypes.addressof(_value)
 
 
 class VerifierError(OSError):
@@ -74,21 +83,38 @@ def load_program(kind: int, code: bytes, licence: bytes, name: str) -> int:
         )
         return _bpf(_PROG_LOAD, attributes, f"program {name}")[0]
 
-    try:
-        return attempt(0)
-    except OSError as problem:
-        if problem.errno not in (errno.EACCES, errno.EINVAL):
-            raise
+    for left in reversed(range(_LOAD_ATTEMPTS)):
+        try:
+            return attempt(0)
+        except OSError as problem:
+            if problem.errno == errno.EAGAIN and left:
+                continue  # a signal interrupted the verifier
+            if problem.errno not in (errno.EACCES, errno.EINVAL):
+                raise
+            break
     try:
         return attempt(1)
     except OSError as problem:
         raise VerifierError(problem.errno or 0, name, log.value.decode("ascii", "replace")) from None
 
 
-def _element(command: int, fd: int, key: bytes, value: ctypes.Array[ctypes.c_char] | None, flags: int = 0) -> None:
-    place = ctypes.create_string_buffer(key, len(key))
-    attributes = _ELEMENT.pack(fd, _address(place), 0 if value is None else _address(value), flags)
-    _bpf(command, attributes, "map element")
+def _element(command: int, fd: int, key: bytes, value: int = 0, flags: int = 0) -> None:
+    """`value`: where it is in memory; 0: nowhere."""
+    if len(key) > len(_key):
+        raise ValueError(f"map element: a key of {len(key)} octets")
+    ctypes.memmove(_KEY, key, len(key))
+    _ELEMENT.pack_into(_attributes, 0, fd, _KEY, value, flags)
+    if _syscall(_number, command, _attributes, _ELEMENT.size) < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"map element: {os.strerror(code).lower()}")
+
+
+def _put(fd: int, key: bytes, value: bytes, flags: int) -> None:
+    if len(value) <= _ROOM:
+        ctypes.memmove(_VALUE, value, len(value))
+        _element(_UPDATE, fd, key, _VALUE, flags)
+    else:
+        _element(_UPDATE, fd, key, _address(ctypes.create_string_buffer(value, len(value))), flags)
 
 
 def lookup(fd: int, key: bytes, size: int) -> bytes | None:
@@ -101,23 +127,34 @@ def lookup_delete(fd: int, key: bytes, size: int) -> bytes | None:
 
 
 def _fetch(command: int, fd: int, key: bytes, size: int) -> bytes | None:
-    value = ctypes.create_string_buffer(size)
+    value = _value if size <= _ROOM else ctypes.create_string_buffer(size)
     try:
-        _element(command, fd, key, value)
+        _element(command, fd, key, _address(value))
     except OSError as problem:
         if problem.errno == errno.ENOENT:
             return None
         raise
-    return value.raw
+    return ctypes.string_at(value, size)
+
+
+def add(fd: int, key: bytes, value: bytes) -> bool:
+    """A new entry; false when there is one of this key."""
+    try:
+        _put(fd, key, value, _NO_EXIST)
+    except OSError as problem:
+        if problem.errno == errno.EEXIST:
+            return False
+        raise
+    return True
 
 
 def update(fd: int, key: bytes, value: bytes) -> None:
-    _element(_UPDATE, fd, key, ctypes.create_string_buffer(value, len(value)))
+    _put(fd, key, value, 0)
 
 
 def delete(fd: int, key: bytes) -> bool:
     try:
-        _element(_DELETE, fd, key, None)
+        _element(_DELETE, fd, key)
     except OSError as problem:
         if problem.errno == errno.ENOENT:
             return False

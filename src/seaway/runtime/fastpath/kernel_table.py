@@ -83,8 +83,9 @@ class KernelTable:
         value = pack_flow(flow, self._owner)
         descriptor = self._map_of(flow.key)
         try:
-            old = bpf.lookup(descriptor, key, VALUE_SIZE)
-            bpf.update(descriptor, key, renewed(old, value) if old else value)
+            if not bpf.add(descriptor, key, value):
+                old = bpf.lookup(descriptor, key, VALUE_SIZE)
+                bpf.update(descriptor, key, renewed(old, value) if old else value)
         except OSError as problem:
             if problem.errno == errno.E2BIG:
                 raise FlowError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from struct import Struct
 
@@ -22,6 +23,7 @@ _SOURCES = 4
 _COUNTS_END = _ACTION.size + _COUNTS.size + _SOURCES * _SOURCE.size
 VALUE_SIZE = _COUNTS_END + _ROUTE.size
 _NO_TYPE = 0xFF
+_NO_CLOCKS: tuple[bytes, tuple[int, ...]] = (bytes([_NO_TYPE] * _SOURCES), (0,) * _SOURCES)
 
 COUNTERS = {
     0: "fast", 1: "no_flow", 2: "not_media", 3: "no_prefix", 4: "ttl", 5: "checksum", 6: "segments", 7: "no_room",
@@ -36,6 +38,7 @@ def is_v6(address: str) -> bool:
     return ":" in address
 
 
+@lru_cache(4096)
 def _octets(address: str) -> bytes:
     try:
         return inet_pton(AF_INET6 if is_v6(address) else AF_INET, address)
@@ -63,17 +66,20 @@ def decode_key(octets: bytes, *, prefixed: bool) -> FlowKey:
 
 def pack_flow(flow: Flow, owner: int) -> bytes:
     """The value of a new flow, its counters 0. Raises `FlowError`."""
-    addresses = [_octets(each[0]) for each in (flow.out_local, flow.out_remote)]
-    if len({len(each) for each in addresses}) > 1 or is_v6(flow.key.local[0]) != is_v6(flow.out_local[0]):
+    local, remote = _octets(flow.out_local[0]), _octets(flow.out_remote[0])
+    if len(local) != len(remote) or is_v6(flow.key.local[0]) != is_v6(flow.out_local[0]):
         raise FlowError(f"flow: {flow.key.local[0]} and {flow.out_local[0]} or {flow.out_remote[0]} differ in family")
     add = flow.add.kind if flow.add else 0
     if add == PortKind.PLAIN:
         raise FlowError("flow: a prefix of kind PLAIN")
-    types = [*flow.clocks[:_SOURCES], *[(_NO_TYPE, 0)] * _SOURCES][:_SOURCES]
+    kinds, clocks = _NO_CLOCKS
+    if flow.clocks:
+        types = [*flow.clocks[:_SOURCES], *[(_NO_TYPE, 0)] * _SOURCES][:_SOURCES]
+        kinds, clocks = bytes(kind for kind, _ in types), tuple(clock for _, clock in types)
     ports = flow.out_local[1].to_bytes(2, "big") + flow.out_remote[1].to_bytes(2, "big")
     action = _ACTION.pack(
-        flow.kind, owner, add, flow.key.prefix is not None, flow.add.value if flow.add else 0, *addresses, ports,
-        flow.clock, bytes(kind for kind, _ in types), *(clock for _, clock in types),
+        flow.kind, owner, add, flow.key.prefix is not None, flow.add.value if flow.add else 0, local, remote, ports,
+        flow.clock, kinds, *clocks,
     )  # fmt: skip
     return action.ljust(VALUE_SIZE, b"\0")
 
