@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -424,6 +425,44 @@ def test_a_plain_endpoint_inside_is_dialled_by_its_row(files: Path) -> None:
         await until(lambda: bool(core.core.closed))
         assert core.sockets.table() == []
         server.close()
+
+    run(main)
+
+
+def test_idle_connections_make_room_and_give_their_ports_back(files: Path) -> None:
+    async def main() -> None:
+        async with edge(files):
+            peers = []
+            for port in (5070, 5071, 5072):
+                peers.append(await asyncio.start_server(lambda r, w: None, INSIDE, port))
+            core = Core(files)
+            core.dialer._limit = 2
+
+            def send(hop: Hop) -> None:
+                core.core.send_to(hop, message())
+                core.driver.settle(time.monotonic())
+
+            hops = [Hop("tcp", INSIDE, port, "inner") for port in (5070, 5071, 5072)]
+            for hop in hops[:2]:
+                send(hop)
+            await until(lambda: len(core.core.sent) == 2)
+            send(hops[2])
+            await until(lambda: bool(core.core.failed))
+            assert "2 connections are dialled already" in core.core.failed[0][1]
+            now = time.monotonic()
+            assert core.dialer.recycle(now + 59, 60.0) == 0
+            for link in core.dialer._links.values():
+                link.used -= 61
+                assert link.connection is not None
+                link.connection.waits_since -= 61
+            send(hops[1])  # that one is used again
+            send(hops[2])
+            await until(lambda: len(core.core.sent) == 4)
+            assert sorted(key[2] for key in core.dialer._links) == [5071, 5072]
+            assert [reason for _, reason in core.core.closed] == ["no message for 60 s"]
+            core.dialer.close()
+            for each in peers:
+                each.close()
 
     run(main)
 

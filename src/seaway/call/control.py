@@ -16,6 +16,8 @@ from seaway.call.config import ControlConfig
 from seaway.call.delegation import Delegates
 from seaway.call.events import ControlOutput, LogEvent
 from seaway.call.finding import Finder
+from seaway.call.keep_alive import answer_keep_alive
+from seaway.call.large import Large
 from seaway.call.malformed import answer_malformed
 from seaway.call.noise import Noise
 from seaway.call.own import OwnRequest
@@ -95,6 +97,7 @@ class Control:
             config, self._sides, self._zones, self._paths, self._admission, self._anchor, self._registering,
             self._proxy, self._refusals, authorising, self._searches,
         )  # fmt: skip
+        self._proxy.carrier.stream_for = Large(self._sides, self._registrar).stream_for
         self._proxy.carrier.unlocated = report_unlocated(self._noise, self._log)
         self._next_sweep = 0.0
 
@@ -290,9 +293,13 @@ class Control:
 
     def _malformed(self, data: bytes, flow: Flow, error: WireError, now: float) -> None:
         """Count and answer what `parse` refused."""
+        alive = answer_keep_alive(data, flow)
+        if alive is not None:
+            self.counters["sip.keep_alive"] += 1
+            if alive:
+                self._outputs.append(Send(flow, alive))
+            return
         self.counters["sip.malformed"] += 1
-        if not data.strip(b"\r\n\0 "):
-            return  # keep-alive datagram
         if self._noise.allows(now):
             self._log("message.malformed", "warning", source=place_of(flow), why=str(error))
         answer = answer_malformed(data, flow, error)

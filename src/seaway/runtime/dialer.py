@@ -29,15 +29,19 @@ __all__ = ["Dialer"]
 _CONNECT = 5.0  # seconds for TCP, and again for TLS; far below timer B (32 s), so that another hop can be tried
 _ADDRESSES = 4  # addresses of a name that are tried
 _WAITING = 1000  # messages that wait for one connection
-_LINKS = 5000  # connections dialled at a time
+_LINKS = 4900  # connections dialled at a time: the default source ports, but for some that rest
+_IDLE = 1800.0  # seconds without a message after which a dialled connection is closed
+_BRIEF = 60.0  # the same when there is no room for another connection
+_SWEEP = 60.0  # seconds between looks for idle ones
 
 _Key = tuple[str, str, int, str, str | None, str | None]
 
 
 class _Link:
-    __slots__ = ("connection", "task", "waiting")
+    __slots__ = ("connection", "task", "used", "waiting")
 
-    def __init__(self) -> None:
+    def __init__(self, now: float) -> None:
+        self.used = now
         self.connection: StreamConnection | None = None
         self.task: asyncio.Task[None] | None = None
         self.waiting: list[SendTo] = []
@@ -53,7 +57,10 @@ class Dialer:
         contexts: TlsContexts | None,
         resolve: Callable[[str], Awaitable[tuple[str, ...]]],
         datagrams: dict[tuple[str, int], UdpListener],
+        *,
+        limit: int = _LINKS,
     ) -> None:
+        self._limit = limit
         self._sockets = sockets
         self._driver = driver
         self._contexts = contexts
@@ -62,6 +69,7 @@ class Dialer:
         self._links: dict[_Key, _Link] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(_SWEEP, self._sweep)
 
     def send(self, output: SendTo, now: float) -> None:
         """Carry out one `SendTo`; call control hears `sent_on` or `send_failed` for its token."""
@@ -74,14 +82,15 @@ class Dialer:
         if link is not None and link.connection is not None and not link.connection.closing:
             flow = link.connection.flow
             if flow is not None:
+                link.used = now
                 link.connection.write(output.data)
                 self._driver.core.sent_on(output.token, flow, now)
                 return
         if link is None or link.task is None:
-            if len(self._links) >= _LINKS:
-                self._driver.core.send_failed(output.token, f"{_LINKS} connections are dialled already", now)
+            if len(self._links) >= self._limit and not self.recycle(now, _BRIEF, 1):
+                self._driver.core.send_failed(output.token, f"{self._limit} connections are dialled already", now)
                 return
-            link = self._links[key] = _Link()
+            link = self._links[key] = _Link(now)
             link.task = self._loop.create_task(self._connect(key, hop, link))
             self._keep(link.task)
         if len(link.waiting) >= _WAITING:
@@ -89,7 +98,27 @@ class Dialer:
             return
         link.waiting.append(output)
 
+    def recycle(self, now: float, idle: float = _IDLE, most: int | None = None) -> int:
+        """Close at most `most` connections that carried no message for `idle` seconds, the idlest first; returns how
+        many. Their source ports go back to the range. Traversal links stay: they have keep-alives of their own."""
+        found = [
+            (max(link.used, link.connection.waits_since), key, link.connection)
+            for key, link in self._links.items()
+            if link.connection is not None and link.task is None and key[4] is None
+        ]
+        found = sorted((each for each in found if now - each[0] >= idle), key=lambda each: each[0])[:most]
+        for _, key, connection in found:
+            del self._links[key]
+            self._driver.counters.add("sip.dial.recycled")
+            connection.close(f"no message for {idle:g} s")
+        return len(found)
+
+    def _sweep(self) -> None:
+        self._timer = self._loop.call_later(_SWEEP, self._sweep)
+        self.recycle(time.monotonic())
+
     def close(self) -> None:
+        self._timer.cancel()
         for task in list(self._tasks):
             task.cancel()
         for link in list(self._links.values()):

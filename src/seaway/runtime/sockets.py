@@ -295,6 +295,7 @@ class Sockets:
             if transport is Transport.TCP:
                 # A port whose last connection is in TIME_WAIT may be taken again; two live ones never share it.
                 made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             try:
                 made.bind((claim.address, port))
             except OSError as error:
