@@ -45,6 +45,15 @@ def test_packets_of_the_firewall_itself_do_not_cross() -> None:
     assert seen.own == 1 and not seen.unexplained
 
 
+def test_ipv6_neighbours_are_not_forwarded_packets() -> None:
+    found = Packet(0.0, "fe80::1", "ff02::1:ff00:20", "icmp", icmp_type=135)
+    packets = [replace(found, icmp_type=number) for number in (130, 131, 132, 133, 134, 135, 136, 137, 143)]
+    seen = classify([("dmz", each) for each in packets], _RULES)
+    assert seen.neighbours == 9 and not seen.unexplained
+    echo = classify([("dmz", replace(found, icmp_type=128)), ("dmz", replace(found, source="10.0.2.20"))], _RULES)
+    assert not echo.neighbours and len(echo.unexplained) == 2
+
+
 def test_an_icmp_error_counts_with_the_packet_it_is_about() -> None:
     known = Packet(0.0, "10.0.2.20", "10.0.1.10", "icmp", icmp_type=3, about=_LINK)
     stray = replace(known, about=replace(_LINK, destination_port=22))

@@ -73,7 +73,8 @@ def _ready(stage: Stage, session: Session, out: Console) -> None:
     for user in (ALICE, BOB):
         if not session.registered(user.name, 8.0):
             raise LabError(f"{user.name} cannot register at {user.node}", "phone", session.phones[user.name].tail())
-        where = "outside, behind a home NAT" if user is ALICE else "inside"
+        home = "a home router, over IPv6" if stage.site.outside_six else "a home NAT"
+        where = f"outside, behind {home}" if user is ALICE else "inside"
         if stage.site.loopback:
             where = "on loopback"
         out.print(f"[bold]{user.name}[/] ({where}) registered at {user.node}")

@@ -21,7 +21,7 @@ DOMAIN = "example.test"
 _CONFIG = """options {{
   directory "{dir}";
   listen-on port 53 {{ {address}; 127.0.0.1; }};
-  listen-on-v6 {{ none; }};
+  listen-on-v6 {{ {address6} }};
   pid-file "{dir}/named.pid";
   session-keyfile none;
   recursion no;
@@ -36,8 +36,9 @@ zone "{domain}" {{ type primary; file "zone"; }};
 """
 
 
-def zone_text(edge: str, core: str | None) -> str:
-    """The zone file: nodes, and the SRV records of RFC 3263 §4.1. `core` is None in the public view."""
+def zone_text(edge: str, core: str | None, edge6: str = "", core6: str = "") -> str:
+    """The zone file: nodes, and the SRV records of RFC 3263 §4.1. `core` is None in the public view.
+    `edge6` and `core6`: IPv6 addresses of a dual-stack lab."""
     lines = [
         "$TTL 60",
         f"@ IN SOA ns.{DOMAIN}. hostmaster.{DOMAIN}. 1 3600 600 86400 60",
@@ -46,6 +47,8 @@ def zone_text(edge: str, core: str | None) -> str:
         f"edge1 IN A {edge}",
         "_sips._tcp IN SRV 10 10 5061 edge1",
     ]
+    lines += [f"edge1 IN AAAA {edge6}"] if edge6 else []
+    lines += [f"core1 IN AAAA {core6}"] if core6 else []
     if core is not None:
         lines += [
             f"core1 IN A {core}",
@@ -62,8 +65,10 @@ def _start(network: Network, host: str, zone: str) -> subprocess.Popen[bytes]:
     base: Path = network.dir / host
     base.mkdir(exist_ok=True)
     shutil.copy(binary, base / "named")
-    address = network.plan.host(host).address
-    (base / "named.conf").write_text(_CONFIG.format(dir=base, address=address, domain=DOMAIN))
+    there = network.plan.host(host)
+    six = f"{there.address6};" if network.plan.dual_stack else "none;"
+    config = _CONFIG.format(dir=base, address=there.address, address6=six, domain=DOMAIN)
+    (base / "named.conf").write_text(config)
     (base / "zone").write_text(zone)
     return network.start(
         host,
@@ -75,9 +80,12 @@ def _start(network: Network, host: str, zone: str) -> subprocess.Popen[bytes]:
 def start_dns(network: Network, patience: float = 5.0) -> None:
     """Start both servers and wait until they answer. Raises LabError."""
     plan = network.plan
+    core, both = plan.host("core1"), plan.dual_stack
     started = {
-        "dns": _start(network, "dns", zone_text(plan.edge_inner, plan.host("core1").address)),
-        "dns-out": _start(network, "dns-out", zone_text(plan.edge_public, None)),
+        "dns": _start(
+            network, "dns", zone_text(plan.edge_inner, core.address, plan.edge_inner6, core.address6 if both else "")
+        ),
+        "dns-out": _start(network, "dns-out", zone_text(plan.edge_public, None, plan.edge_public6)),
     }
     for host, process in started.items():
         limit = time.monotonic() + patience

@@ -27,8 +27,9 @@ _MESSAGES = 4
 # Writes a line for each sender; `-u`: the log is read while it runs.
 _ECHO = (
     "import socket,sys\n"
-    "s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM)\n"
-    "s.bind(('0.0.0.0',int(sys.argv[1])))\n"
+    "family,any=(socket.AF_INET6,'::') if sys.argv[2]=='6' else (socket.AF_INET,'0.0.0.0')\n"
+    "s=socket.socket(family,socket.SOCK_DGRAM)\n"
+    "s.bind((any,int(sys.argv[1])))\n"
     "print('ready',flush=True)\n"
     "while True:\n"
     "  data,source=s.recvfrom(65535)\n"
@@ -80,15 +81,17 @@ class RelayTrial:
     def start(self, patience: float = 3.0) -> None:
         """Raises LabError."""
         plan = self.network.plan
-        peer = plan.host(_PEER).address
-        self._launch("peer", _PEER, ["python3", "-u", "-c", _ECHO, str(ECHO_PORT)])
+        six = plan.dual_stack
+        peer = plan.host(_PEER).address6 if six else plan.host(_PEER).address
+        self._launch("peer", _PEER, ["python3", "-u", "-c", _ECHO, str(ECHO_PORT), "6" if six else "4"])
         limit = time.monotonic() + patience
         while "ready" not in self._log("peer").read_text(errors="replace"):
             if time.monotonic() > limit:
                 raise LabError("the TURN peer does not start", _PEER)
             time.sleep(0.02)
-        self._launch("client", _CLIENT, client_command(plan.edge_public, peer, "-c"))
-        self._launch("core", "core1", client_command(plan.edge_inner, peer, "-c"))
+        options = ("-x", "-c") if six else ("-c",)
+        self._launch("client", _CLIENT, client_command(plan.edge_public6 or plan.edge_public, peer, *options))
+        self._launch("core", "core1", client_command(plan.edge_inner6 or plan.edge_inner, peer, *options))
 
     def _log(self, name: str) -> Path:
         return self.network.dir / f"turn-{name}.log"
@@ -116,7 +119,8 @@ class RelayTrial:
     @property
     def peer_heard(self) -> bool:
         """Whether relayed datagrams came to the peer, from the edge's public address."""
-        return f"from {self.network.plan.edge_public} " in self._log("peer").read_text(errors="replace")
+        plan = self.network.plan
+        return f"from {plan.edge_public6 or plan.edge_public} " in self._log("peer").read_text(errors="replace")
 
     def close(self) -> None:
         for each in self._running.values():

@@ -29,6 +29,7 @@ class Site:
     core_proxy: str  # host:port for UDP from inside
     dns: str | None = None  # name server (address:port) of the outside phone
     loopback: bool = False
+    outside_six: bool = False  # the outside phone has IPv6 only
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ class Session:
     def phone(self, user: LabUser) -> Baresip:
         """Make a phone for `user`; it registers when launched."""
         outside = user.node == "edge1"
+        six = outside and self.site.outside_six
         index = 0 if outside else 1
         account = Account(
             user.name,
@@ -106,7 +108,8 @@ class Session:
             account,
             user.tone,
             lambda command, log: self.machines.start(user.host, command, log),
-            listen=f"127.0.0.1:{15060 + 10 * index}" if loop else "0.0.0.0:5060",
+            listen=f"127.0.0.1:{15060 + 10 * index}" if loop else "[::]:5060" if six else "0.0.0.0:5060",
+            six=six,
             namespace=self.machines.namespace(user.host),
             ca=self.pair.ca() if outside else None,
             dns=self.site.dns if outside else None,

@@ -18,6 +18,7 @@ from seaway.lab.pair import Pair
 from seaway.lab.plan import Variant
 from seaway.lab.session import Session, Site
 from seaway.runtime.config import EngineName
+from seaway.wire.endpoint import shown
 
 __all__ = ["Stage"]
 
@@ -54,12 +55,17 @@ class Stage:
                 start_dns(network)
                 load_rules(network, resolution)
                 plan = network.plan
-                pair = Pair(machines, text, dns_check=(f"edge1.{DOMAIN}",), engine=engine, turn=turn)
+                pair = Pair(
+                    machines, text, dns_check=(f"edge1.{DOMAIN}",), engine=engine, turn=turn,
+                    traversal_host=plan.edge_inner6 or None,
+                )  # fmt: skip
                 pair.prepare()
+                out = plan.host("dns-out")
                 site = Site(
                     edge_proxy=f"edge1.{DOMAIN}:5061",
                     core_proxy=f"{plan.host('core1').address}:5060",
-                    dns=f"{plan.host('dns-out').address}:53",
+                    dns=shown((out.address6 if plan.dual_stack else out.address, 53)),
+                    outside_six=plan.dual_stack,
                 )
                 yield cls(machines, pair, resolution, site, network)
             finally:

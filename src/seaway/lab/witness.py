@@ -25,6 +25,9 @@ POINTS = (("inner", "internal"), ("inner", "dmz"), ("outer", "dmz"), ("outer", "
 _AT_CORE = ("core1", "eth0")  # who talks to the core inside; there no firewall stands between
 
 
+_NEIGHBOURS = frozenset((*range(130, 138), 143))
+"""ICMPv6 types of multicast listener and neighbour discovery: what ARP is to IPv4, never forwarded (RFC 4861 §7.1)."""
+
 _OPTIONS = ("-p", "-n", "-U", "--immediate-mode", "-Z", "root", "-s", "128", "-B", "8192")
 _Key = tuple[str, int, str, int, str]
 
@@ -39,6 +42,7 @@ class Seen:
     icmp: int = 0
     ambiguous: list[str] = field(default_factory=list)  # packets that more than one row would accept
     own: int = 0  # sent by the firewall itself, not forwarded
+    neighbours: int = 0  # IPv6 hosts of one network finding each other
     inward: list[tuple[str, Packet]] = field(default_factory=list)  # forward packets that enter the internal zone
 
 
@@ -53,6 +57,9 @@ def classify(packets: Iterable[tuple[str, Packet]], resolution: Resolution, own:
             seen.own += 1
             continue
         if packet.transport == "icmp":
+            if ":" in packet.source and packet.icmp_type in _NEIGHBOURS:
+                seen.neighbours += 1
+                continue
             about = packet.about
             if about is not None and _look_up(about, resolution, known) is not None:
                 seen.icmp += 1
@@ -156,7 +163,7 @@ class Witness:
                 if host == firewall and (path := self._path(host, interface)).exists():
                     packets += [(interface, packet) for packet in packets_of(path)]
             nics = self._network.plan.host(firewall).nics
-            own = frozenset(nic.address.split("/")[0] for nic in nics if nic.address)
+            own = frozenset(each.split("/")[0] for nic in nics for each in (nic.address, nic.address6) if each)
             result[firewall] = classify(packets, resolution, own)
         return result
 

@@ -104,6 +104,7 @@ class Baresip:
         rtp_ports: str = "10000-19999",
         interface: str | None = None,
         answer: Literal["auto", "manual"] = "auto",
+        six: bool = False,
     ) -> None:
         self.name, self.dir, self.account, self.tone = name, directory, account, tone
         self._start, self._namespace, self._control = start, namespace, control
@@ -114,6 +115,7 @@ class Baresip:
         self._changed = threading.Condition()
         self._token = 0
         self._answer = answer
+        self._options = ("-v", "-6") if six else ("-v",)  # IPv6 only
         directory.mkdir(parents=True, exist_ok=True)
         modules = next((path for path in _MODULES if Path(path).is_dir()), None)
         if modules is None:
@@ -152,7 +154,7 @@ class Baresip:
 
     def launch(self, patience: float = 5.0) -> None:
         """Start the process and connect to its control port. Raises LabError."""
-        self._process = self._start(["baresip", "-f", str(self.dir), "-v"], self.dir / "log")
+        self._process = self._start(["baresip", "-f", str(self.dir), *self._options], self.dir / "log")
         limit = time.monotonic() + patience
         while True:
             try:
