@@ -50,6 +50,12 @@ class Host:
         """First IPv6 address, without prefix length. Raises `StopIteration` outside the dual-stack variant."""
         return next(nic.address6.split("/")[0] for nic in self.nics if nic.address6)
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The first address of each family, without prefix lengths."""
+        six = next((nic.address6 for nic in self.nics if nic.address6), None)
+        return (self.address,) if six is None else (self.address, six.split("/")[0])
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
@@ -74,6 +80,11 @@ class Plan:
     @property
     def dual_stack(self) -> bool:
         return bool(self.edge_public6)
+
+    @property
+    def edge_publics(self) -> tuple[str, ...]:
+        """The addresses of the edge as the internet sees it."""
+        return (self.edge_public, self.edge_public6) if self.edge_public6 else (self.edge_public,)
 
     def host(self, name: str) -> Host:
         """The host called `name`. Raises KeyError."""

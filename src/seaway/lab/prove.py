@@ -12,6 +12,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 from seaway.catalog.resolve import Resolution
@@ -219,7 +220,7 @@ def _book(
     proof.unexplained += [f"{at}: {each}" for at, found in seen.items() for each in found.unexplained]
     proof.problems += balance(counters, seen)
     proof.problems += [f"{at}: more than one row for {each}" for at, s in seen.items() for each in s.ambiguous]
-    core = frozenset({network.plan.host("core1").address, "core1"})
+    core = frozenset({*network.plan.host("core1").addresses, "core1"})
     for each in inward_openings(seen, resolution, core):
         proof.problems.append(f"opened from the DMZ to the inside: {each}")
 
@@ -231,11 +232,10 @@ def _openings(stage: Stage, proof: Proof, say: Say) -> None:
     with _running(stage), _free_edge(stage):
         stage.pair.wait_zone()
         listening = network.run("core1", ["ss", "-Hltn"]).split("\n")
-        address = network.plan.host("core1").address
         ports = sorted({int(line.split()[3].rpartition(":")[2]) for line in listening if line.strip()})
         if not ports:
             proof.problems.append("the core listens on no TCP port at all, so the attempt proves nothing")
-        for port in ports:
+        for address, port in product(network.plan.host("core1").addresses, ports):
             try:
                 network.run("edge1", ["timeout", "0.5", "bash", "-c", f"exec 3<>/dev/tcp/{address}/{port}"])
             except LabError:
@@ -259,15 +259,17 @@ def _scans(stage: Stage, proof: Proof, say: Say) -> None:
     network, resolution = _network(stage), stage.resolution
     say("scanning the edge from the internet and the core from the DMZ, all TCP ports and a sample of UDP")
     plan = network.plan
-    core = plan.host("core1").address
+    core = plan.host("core1").addresses
     ports = udp_ports(resolution)
     with _witnessed(network, "scan") as witness, _running(stage):
         stage.pair.wait_zone()
-        proof.scans += scan_tcp(network, resolution, (("scanner", plan.edge_public, "edge1", "internet"),))
-        udp_volley(network, "scanner", plan.edge_public, ports)
+        for each in plan.edge_publics:
+            proof.scans += scan_tcp(network, resolution, (("scanner", each, "edge1", "internet"),))
+            udp_volley(network, "scanner", each, ports)
         with _free_edge(stage):
-            proof.scans += scan_tcp(network, resolution, (("edge1", core, "core1", "dmz"),))
-            udp_volley(network, "edge1", core, ports)
+            for each in core:
+                proof.scans += scan_tcp(network, resolution, (("edge1", each, "core1", "dmz"),))
+                udp_volley(network, "edge1", each, ports)
     for scan in proof.scans:
         say(f"  {scan.source} > {scan.target}: open {list(scan.found)}, rows allow {_ranges(scan.allowed)}")
         if not scan.good:

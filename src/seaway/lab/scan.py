@@ -49,7 +49,8 @@ def start_tcp(network: Network, host: str, target: str) -> subprocess.Popen[str]
     if shutil.which("nmap") is None:
         raise LabError("no nmap on this machine", "scan", "install: apt-get install nmap")
     command = [
-        "nmap", "-n", "-Pn", "-sS", "-p-", "-T5", "--max-retries", "1", "--min-rate", "15000", "-oG", "-", target,
+        "nmap", "-n", "-Pn", "-sS", "-p-", "-T5", "--max-retries", "1", "--min-rate", "15000", "-oG", "-",
+        *(("-6",) if ":" in target else ()), target,
     ]  # fmt: skip
     return subprocess.Popen(network.command(host, command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
@@ -91,7 +92,7 @@ def udp_volley(network: Network, host: str, target: str, ports: tuple[int, ...])
     """One datagram to each port. Whether any got through is for the witness to say. Raises LabError."""
     script = (
         "import socket,sys\n"
-        "s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM)\n"
+        "s=socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET,socket.SOCK_DGRAM)\n"
         "for p in sys.argv[2:]:\n"
         "  try: s.sendto(b'x'*20,(sys.argv[1],int(p)))\n"
         "  except OSError: pass\n"

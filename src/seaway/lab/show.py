@@ -26,7 +26,7 @@ def _table(title: str, *columns: str, right: tuple[str, ...] = ()) -> Table:
 
 def hops(report: CallReport, loopback: bool) -> str:
     """The way of the signalling, hop by hop, with the row of each."""
-    place = "" if loopback else " (home NAT)"
+    place = "" if loopback else " (home router)"
     way = [
         f"alice{place}",
         "TLS T11-07",
