@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import socket
@@ -11,9 +12,17 @@ import pytest
 from seaway.catalog.deployment import parse_deployment
 from seaway.catalog.model import Transport
 from seaway.catalog.resolve import Resolution, resolve
+from seaway.core.turn.io import ChannelFlowAdded, ClientKey, RelayKey
+from seaway.observe.counters import Counters
 from seaway.runtime.admission import Admission
+from seaway.runtime.driver import Driver
+from seaway.runtime.listener import Connections
 from seaway.runtime.sockets import SocketError, Sockets
-from tests.runtime.rig import DEPLOYMENT, EDGE_OUTER, OUTSIDE
+from seaway.runtime.stream import StreamKind
+from seaway.runtime.turn_accept import Crowd
+from seaway.runtime.turn_flows import TurnFlows
+from tests.media.fake_table import FakeTable
+from tests.runtime.rig import DEPLOYMENT, EDGE_OUTER, OUTSIDE, EchoCore, run
 
 TEXT = DEPLOYMENT.replace(f'outer.address = "{EDGE_OUTER}/24"', f'outer.address = "{EDGE_OUTER}/24"\n{{}}')
 FAR = "2001:db8:9::9"
@@ -97,3 +106,44 @@ def test_the_fast_path_admits_both_families() -> None:
     assert admits(("2001:db8:3::20", 36000), (FAR, 4000), False) is not None
     assert admits(("2001:db8:3::20", 36000), (OUTSIDE, 4000), True) is None
     assert admits((EDGE_OUTER, 36000), (FAR, 4000), True) is None
+
+
+def test_an_ipv6_network_is_one_source_of_connections() -> None:
+    """All addresses of a /64 are one household's, or one attacker's (R69)."""
+    crowd = Crowd(10, 2)
+    assert crowd.enter("2001:db8:0:1::1") and crowd.enter("2001:db8:0:1::2") and not crowd.enter("2001:db8:0:1::3")
+    assert crowd.enter("2001:db8:0:2::1") and crowd.enter("203.0.113.1") and crowd.enter("203.0.113.2")
+    crowd.leave("2001:db8:0:1::1")
+    assert crowd.enter("2001:db8:0:1::3") and crowd.count == 5
+
+
+def test_an_ipv6_network_is_one_source_of_sip_connections() -> None:
+    async def main() -> None:
+        driver = Driver(EchoCore(), Counters())
+        connections = Connections(driver, limit=10, per_source=1, patience=30.0)
+        pairs = [socket.socketpair() for _ in range(3)]
+        for made, host in zip(pairs, ("2001:db8:0:1::1", "2001:db8:0:1::2", "2001:db8:0:2::1"), strict=True):
+            connections.admit(made[0], host, StreamKind("tcp", "outer", "T11-06", None), None)
+        assert len(connections) == 2
+        assert driver.counters.get("sip.stream.over_limit") == 1
+        assert pairs[1][0].fileno() < 0
+        connections.close()
+        for made in pairs:
+            made[1].close()
+        await asyncio.sleep(0)
+
+    run(main)
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_channels_between_families_are_the_workers(reads: bool) -> None:
+    """The worker relays between the families, the kernel within one: there the core relays, and nothing is refused."""
+    table, counters = FakeTable(), Counters()
+    table.reads_sockets = reads
+    flows = TurnFlows(table, counters)
+    client = ClientKey("udp", ("2001:db8:3::20", 3478), (FAR, 4000))
+    relay = RelayKey("udp", ("203.0.113.20", 24000))
+    peer = ("198.51.100.7", 5000)
+    flows.add(ChannelFlowAdded(client, 0x4000, relay, relay.local, peer, False))
+    assert (len(flows), len(table.flows)) == ((2, 2) if reads else (0, 0))
+    assert not counters.get("turn.flow.refused")

@@ -134,3 +134,32 @@ def test_closing_while_the_clock_reads() -> None:
             assert len(core.received) == received
 
     run(main)
+
+
+class Scoped:
+    """A socket whose datagrams come from a link-local address, as the kernel names it."""
+
+    def __init__(self, made: socket.socket, datagrams: int) -> None:
+        self._made, self._left = made, datagrams
+
+    def recvfrom(self, octets: int) -> tuple[bytes, tuple[str, int, int, int]]:
+        if not self._left:
+            raise BlockingIOError
+        self._left -= 1
+        return message(1), ("fe80::1%eth0", 5060, 0, 2)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._made, name)
+
+
+def test_a_link_local_peer_is_not_heard() -> None:
+    """Its address needs an interface beside it, which no Via can name: such a flow would be in nobody's words."""
+
+    async def main() -> None:
+        with rig() as (core, driver, listener):
+            listener._socket = Scoped(listener._socket, 3)  # type: ignore[assignment]
+            listener._read(1.0)
+            assert not core.received and not len(listener)
+            assert driver.counters.get("sip.udp.link_local") == 3
+
+    run(main)

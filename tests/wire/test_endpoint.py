@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seaway.wire.endpoint import shown, version_of
+from seaway.wire.endpoint import scoped, shown, source_of, version_of
 
 
 def test_ipv6_stands_in_brackets() -> None:
@@ -13,3 +13,14 @@ def test_ipv6_stands_in_brackets() -> None:
 def test_the_ip_version() -> None:
     assert version_of(("203.0.113.20", 5060)) == 4
     assert version_of(("::1", 5060)) == 6
+
+
+def test_one_source() -> None:
+    assert source_of("203.0.113.20") == "203.0.113.20"
+    assert source_of("2001:db8:0:1::20") == source_of("2001:db8:0:1:ffff::1") != source_of("2001:db8:0:2::20")
+    assert source_of("fe80::1%eth0") == source_of("fe80::2%eth0")
+
+
+def test_scoped_addresses() -> None:
+    assert scoped("fe80::1%eth0")
+    assert not scoped("fe80::1") and not scoped("203.0.113.20")

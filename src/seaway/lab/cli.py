@@ -122,7 +122,8 @@ def _status(options: argparse.Namespace) -> int:
     network = Network.attach(options.name)
     running = programs(network)
     for host in network.plan.hosts:
-        addresses = ", ".join(f"{nic.name} {nic.address}" for nic in host.nics if nic.address)
+        shown = [f"{nic.name} {nic.address}{f' {nic.address6}' if nic.address6 else ''}" for nic in host.nics]
+        addresses = ", ".join(each for each, nic in zip(shown, host.nics, strict=True) if nic.address)
         print(f"{host.name:10} {addresses:55} {' '.join(running.get(host.name, []))}".rstrip())
     Console().print(proof_table(read_counters(network), resolution_of(network.plan.variant)))
     return 0

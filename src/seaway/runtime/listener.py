@@ -16,6 +16,7 @@ from seaway.runtime.faults import describe
 from seaway.runtime.sockets import RowSocket
 from seaway.runtime.stream import StreamConnection, StreamKind
 from seaway.runtime.tls import TlsContexts
+from seaway.wire.endpoint import scoped, source_of
 
 __all__ = ["Connections", "StreamListener"]
 
@@ -45,13 +46,14 @@ class Connections:
 
     def admit(self, sock: socket.socket, source: str, kind: StreamKind, context: ssl.SSLContext | None) -> None:
         """Take one accepted socket, or close it at once when a limit is reached."""
-        held = self._sources.get(source, 0)
+        counted = source_of(source)
+        held = self._sources.get(counted, 0)
         if self._count >= self._limit or held >= self._per_source:
             self._driver.counters.add("sip.stream.over_limit")
             sock.close()
             return
         self._count += 1
-        self._sources[source] = held + 1
+        self._sources[counted] = held + 1
         task = self._loop.create_task(self._open_one(sock, source, kind, context))
         self._handshakes.add(task)
         task.add_done_callback(self._handshakes.discard)
@@ -80,11 +82,12 @@ class Connections:
             return
         self._open.discard(connection)
         self._count -= 1
-        left = self._sources[source] - 1
+        counted = source_of(source)
+        left = self._sources[counted] - 1
         if left:
-            self._sources[source] = left
+            self._sources[counted] = left
         else:
-            del self._sources[source]
+            del self._sources[counted]
 
     def _sweep(self) -> None:
         self._timer = self._loop.call_later(_SWEEP, self._sweep)
@@ -138,6 +141,10 @@ class StreamListener:
                 self._loop.remove_reader(self._socket.fileno())
                 self._loop.call_later(_PAUSE, self._resume)
                 return
+            if scoped(remote[0]):
+                self._driver.counters.add("sip.stream.link_local")
+                sock.close()
+                continue
             sock.setblocking(False)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             self._connections.admit(sock, remote[0], self._kind, self._context())

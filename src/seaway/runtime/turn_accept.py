@@ -18,6 +18,7 @@ from seaway.observe.counters import Counters
 from seaway.runtime.faults import describe
 from seaway.runtime.sockets import RowSocket
 from seaway.runtime.tls import TlsContexts
+from seaway.wire.endpoint import scoped, source_of
 
 __all__ = ["ALPN_TURN", "ALPN_WEB", "Acceptor", "Crowd"]
 
@@ -30,14 +31,15 @@ _PAUSE = 0.5  # seconds without accepting when descriptors ran out
 
 
 class Crowd:
-    """How many connections there are, in total and of each source."""
+    """How many connections there are, in total and of each source (an IPv4 address, an IPv6 /64)."""
 
     def __init__(self, limit: int, per_source: int) -> None:
         self._limit, self._per_source = limit, per_source
         self._sources: dict[str, int] = {}
         self.count = 0
 
-    def enter(self, source: str) -> bool:
+    def enter(self, host: str) -> bool:
+        source = source_of(host)
         held = self._sources.get(source, 0)
         if self.count >= self._limit or held >= self._per_source:
             return False
@@ -45,7 +47,8 @@ class Crowd:
         self._sources[source] = held + 1
         return True
 
-    def leave(self, source: str) -> None:
+    def leave(self, host: str) -> None:
+        source = source_of(host)
         self.count -= 1
         left = self._sources[source] - 1
         if left:
@@ -101,6 +104,10 @@ class Acceptor:
                 self._loop.remove_reader(self._listening.fileno())
                 self._loop.call_later(_PAUSE, self._resume)
                 return
+            if scoped(remote[0]):
+                self._counters.add("turn.client.link_local")
+                made.close()
+                continue
             made.setblocking(False)
             made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

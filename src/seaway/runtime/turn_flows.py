@@ -9,6 +9,7 @@ from seaway.core.turn.io import ChannelFlowAdded, ChannelFlowRemoved, RelayKey
 from seaway.media.flows import Flow, FlowCounters, FlowError, FlowKey, FlowKind, FlowTable, PortKind, Prefix
 from seaway.observe import log
 from seaway.observe.counters import Counters
+from seaway.wire.endpoint import version_of
 
 __all__ = ["TurnFlows"]
 
@@ -37,8 +38,9 @@ class TurnFlows:
     def add(self, channel: ChannelFlowAdded) -> None:
         if self._table is None or channel.own:
             return  # from one relay of ours to another no packet leaves
-        if (":" in channel.client.local[0]) != (":" in channel.relay.local[0]):
-            return
+        mixed = version_of(channel.client.local) != version_of(channel.relay.local)
+        if mixed and not self._table.reads_sockets:
+            return  # the kernel's engines relay within a family
         self._relays.setdefault(channel.relay, set()).add(ChannelFlowRemoved(*channel))
         for flow in _flows(channel):
             try:

@@ -35,7 +35,7 @@ from seaway.runtime.turn_ports import TurnPorts
 from seaway.runtime.turn_settings import Turn
 from seaway.runtime.turn_streams import ClientStream, PeerStream
 from seaway.runtime.turn_traffic import Traffic, TrafficBook, flow_of
-from seaway.wire.endpoint import shown
+from seaway.wire.endpoint import scoped, shown
 
 __all__ = ["PreparedTurn", "TurnProcess"]
 
@@ -150,6 +150,9 @@ class TurnProcess:
             except BlockingIOError:
                 break
             except OSError:  # an ICMP error of an earlier datagram
+                continue
+            if scoped(source[0]):
+                self.counters.add("turn.client.link_local")
                 continue
             receive(data, ClientKey("udp", local, source[:2]), now, wall)
         self.settle()

@@ -21,6 +21,7 @@ from seaway.core.sip.io import Address, Flow
 from seaway.observe.counters import Counters
 from seaway.runtime.driver import Driver
 from seaway.runtime.sockets import RowSocket, SocketError
+from seaway.wire.endpoint import scoped
 
 __all__ = ["UdpListener"]
 
@@ -130,6 +131,9 @@ class UdpListener:
             count += 1
             flow = young.get(remote)
             if flow is None:
+                if scoped(remote[0]):
+                    self._counters.add("sip.udp.link_local")
+                    continue
                 flow = self._remember(remote[:2])
                 young = self._young
             receive(data, flow, now)

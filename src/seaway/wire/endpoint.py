@@ -1,10 +1,11 @@
-"""An IP address and a port: as one text for views and log lines, and of which IP version it is."""
+"""An IP address and a port: as one text for views and log lines, of which IP version, and from what source."""
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Literal
 
-__all__ = ["shown", "version_of"]
+__all__ = ["scoped", "shown", "source_of", "version_of"]
 
 
 def shown(address: tuple[str, int]) -> str:
@@ -16,3 +17,15 @@ def shown(address: tuple[str, int]) -> str:
 def version_of(address: tuple[str, int]) -> Literal[4, 6]:
     """The IP version of an address with an IP literal."""
     return 6 if ":" in address[0] else 4
+
+
+def source_of(host: str) -> str:
+    """What counts as one source where connections and allocations are limited: an IPv4 address, an IPv6 /64, of which
+    one household has all addresses."""
+    return ip_address(host).packed[:8].hex() if ":" in host else host
+
+
+def scoped(host: str) -> bool:
+    """Whether the kernel says by which interface it knows `host` (RFC 4007 §11): a link-local address. No SIP header,
+    SDP or STUN attribute can carry that, so nobody can answer such a peer by what they say."""
+    return "%" in host

@@ -7,7 +7,7 @@ from seaway.core.turn.io import AllocationCreated, AllocationRefused, Family, Re
 from seaway.core.turn.login import Login
 from seaway.core.turn.parts import Parts
 from seaway.core.turn.request import Request, encoded, failure, mapped, success
-from seaway.core.turn.table import source_of
+from seaway.wire.endpoint import source_of
 from seaway.wire.stun.address import alternate_server, xor_relayed_address
 from seaway.wire.stun.address_family import address_error_code, decode_address_family
 from seaway.wire.stun.allocation import (
@@ -73,7 +73,7 @@ class Allocate:
 
     def _allocate(self, request: Request, login: Login) -> bytes:
         wish = self._wish(request)
-        source = source_of(request.client)
+        source = source_of(request.client.remote[0])
         seconds = granted(self._parts, login, request, request.message.values.get(_LIFETIME))
         if seconds <= 0:
             raise _Refused(401)

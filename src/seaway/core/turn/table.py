@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from ipaddress import ip_address
 from typing import Literal
 
 from seaway.core.turn.allocation import CHANNEL_REST, Allocation, Channel, Relay
@@ -21,7 +20,7 @@ from seaway.core.turn.io import (
 from seaway.core.turn.relays import Relays
 from seaway.core.turn.timers import Timers
 
-__all__ = ["Table", "source_of"]
+__all__ = ["Table"]
 
 
 class Table:
@@ -128,14 +127,6 @@ class Table:
         self.stop_flow(allocation, channel)
         del allocation.channels[channel.number]
         del allocation.by_peer[channel.peer]
-
-
-def source_of(client: ClientKey) -> str:
-    """What counts as one source: an IPv4 address, an IPv6 /64."""
-    host = client.remote[0]
-    if ":" not in host:
-        return host
-    return ip_address(host).packed[:8].hex()
 
 
 def _uncount(counter: Counter[str], name: str) -> None:
