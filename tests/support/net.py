@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from seaway.call.events import LogEvent, MediaCommand
+from seaway.call.events import AskPolicy, LogEvent, MediaCommand
 from seaway.core.dns.io import Answer, Resolve
 from seaway.core.sip.io import Address, CloseFlow, Flow, Hop, Send, SendTo
 
@@ -52,6 +52,7 @@ class Host:
     names: tuple[str, ...] = ()
     silent: bool = False
     relay: Callable[[Any], list[tuple[float, Any]]] | None = None  # command -> (delay, reply)
+    policy: Callable[[dict[str, str]], tuple[float, bytes | None, str]] | None = None  # form -> delay, script, problem
     log: list[LogEvent] = field(default_factory=list)
     commands: list[Any] = field(default_factory=list)
     dials: list[tuple[float, Hop]] = field(default_factory=list)
@@ -158,6 +159,10 @@ class Network:
                     self.at(delay, self._reply(host, reply))
             elif isinstance(output, LogEvent):
                 host.log.append(output)
+            elif isinstance(output, AskPolicy):
+                assert host.policy is not None, "nobody plays the policy service"
+                delay, body, problem = host.policy(output.form)
+                self.at(delay, self._policy(host, output.token, body, problem))
             elif isinstance(output, Resolve):
                 self.at(self.latency, self._resolution(host, output))
             else:
@@ -166,6 +171,13 @@ class Network:
     def _reply(self, host: Host, reply: Any) -> Callable[[], None]:
         def deliver() -> None:
             host.core.media_reply(reply, self.now)
+            self.drain(host)
+
+        return deliver
+
+    def _policy(self, host: Host, token: int, body: bytes | None, problem: str) -> Callable[[], None]:
+        def deliver() -> None:
+            host.core.policy_answered(token, body, problem, self.now)
             self.drain(host)
 
         return deliver

@@ -14,6 +14,7 @@ from seaway.call.anchor import Anchor
 from seaway.call.authorising import Authorising
 from seaway.call.config import ControlConfig
 from seaway.call.delegation import Delegates
+from seaway.call.directing import Directing
 from seaway.call.events import ControlOutput, LogEvent
 from seaway.call.finding import Finder
 from seaway.call.keep_alive import answer_keep_alive
@@ -27,6 +28,7 @@ from seaway.call.plans import Decisions, plan_of
 from seaway.call.refusing import Refusals
 from seaway.call.registering import Registering
 from seaway.call.requests import Requests
+from seaway.call.screening import Screening
 from seaway.call.search import Search
 from seaway.call.searching import Searches
 from seaway.call.sides import sides_of
@@ -93,9 +95,11 @@ class Control:
             self._admission.identities,
             self._refusals.refuse,
         )
+        self._screening = Screening(config.policy, self._registered, self._outputs, self.counters)
+        self._directing = Directing(self._screening, self._searches, self._proxy, self._dates, self._refusals.refuse)
         self._requests = Requests(
             config, self._sides, self._zones, self._paths, self._admission, self._anchor, self._registering,
-            self._proxy, self._refusals, authorising, self._searches,
+            self._proxy, self._refusals, authorising, self._searches, self._directing,
         )  # fmt: skip
         self._proxy.carrier.stream_for = Large(self._sides, self._registrar).stream_for
         self._proxy.carrier.unlocated = report_unlocated(self._noise, self._log)
@@ -124,6 +128,9 @@ class Control:
         deadline = self._proxy.layer.next_deadline()
         if deadline is None or self._next_sweep < deadline:
             deadline = self._next_sweep
+        given = self._directing.next_deadline()
+        if given is not None and given < deadline:
+            deadline = given
         for link in self._zones.links.values():
             other = link.machine.next_deadline()
             if other is not None and other < deadline:
@@ -133,6 +140,7 @@ class Control:
     def handle_timeout(self, now: float) -> None:
         """Fire what is due."""
         self._proxy.layer.handle_timeout(now)
+        self._directing.handle_timeout(now)
         for link in self._zones.links.values():
             deadline = link.machine.next_deadline()
             if deadline is not None and deadline <= now:
@@ -213,6 +221,10 @@ class Control:
     def resolved(self, token: int, answer: Answer, now: float) -> None:
         """What the DNS says to a `Resolve`."""
         self._proxy.carrier.locator.resolved(token, answer, now)
+
+    def policy_answered(self, token: int, body: bytes | None, problem: str, now: float) -> None:
+        """What the policy service says to an `AskPolicy`: a script, or `None` and why not."""
+        self._screening.answered(token, body, problem, now)
 
     def media_ready(self, now: float) -> None:
         """The relay can be reached."""
@@ -309,6 +321,12 @@ class Control:
     def _drain_zones(self, now: float) -> None:
         for link in self._zones.links.values():
             link.drain(now)
+
+    def _registered(self, uri: bytes, now: float) -> list[str]:
+        """The alias of `uri` as a URI, when somebody is registered under it."""
+        alias = self._paths.alias(uri)
+        found = alias is not None and self._registrar.lookup(alias, now)
+        return [f"sip:{alias.decode('utf-8', 'replace')}"] if alias is not None and found else []
 
     def _own_flow_id(self) -> int:
         self._next_flow -= 1  # below zero: never one of the runtime's

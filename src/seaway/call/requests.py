@@ -7,6 +7,7 @@ from seaway.call.anchor import Anchor
 from seaway.call.authorising import Authorising
 from seaway.call.config import ControlConfig
 from seaway.call.delegation import OPTION_TAG, judge
+from seaway.call.directing import Directing
 from seaway.call.found import Found
 from seaway.call.paths import Paths
 from seaway.call.refusing import Refusals
@@ -32,6 +33,7 @@ class Requests:
     def __init__(
         self, config: ControlConfig, sides: Sides, zones: Zones, paths: Paths, admission: Admission, anchor: Anchor,
         registering: Registering, proxy: Proxy, refusals: Refusals, authorising: Authorising, searches: Searches,
+        directing: Directing,
     ) -> None:  # fmt: skip
         self._authorising = authorising
         self._domains = frozenset(domain.lower().encode() for domain in config.domains)
@@ -43,6 +45,7 @@ class Requests:
         self._registering = registering
         self._proxy = proxy
         self._searches = searches
+        self._directing = directing
         self._refuse = refusals.refuse
 
     def route(self, context: Context, now: float) -> None:
@@ -102,7 +105,7 @@ class Requests:
             return
         found = self._paths.gruu(request.uri, now) if b";gr" in request.uri else None
         if found is None:
-            self._searches.begin(context, zone, alias, now)
+            self._directing.begin(context, zone, alias, now)
         else:
             self._searches.send(context, zone, alias, found, now)
 

@@ -13,11 +13,18 @@ from seaway.media.protocol import LegRequest
 from seaway.policy.plan import Step
 from seaway.wire.sip.message import Request, Response
 
-__all__ = ["Group", "Legs", "Search"]
+__all__ = ["Director", "Group", "Legs", "Search"]
 
 Legs = tuple[LegRequest, LegRequest] | None
 Group = list[Candidate]
 """Candidates that are asked at once."""
+
+
+class Director(Protocol):
+    """Who says how a search goes on when everybody has been asked: a policy script."""
+
+    def ended(self, search: Search, now: float) -> bool:
+        """True: it goes on, or the request has been answered."""
 
 
 class Owner(Protocol):
@@ -35,6 +42,7 @@ class Search:
         "asked",
         "calls",
         "context",
+        "director",
         "holding",
         "numbers",
         "queue",
@@ -57,6 +65,7 @@ class Search:
         self.asked: list[Branch] = []  # whose failure was looked at
         self.holding = 0  # copies of the present group that wait for the relay
         self.statuses: list[int] = []
+        self.director: Director | None = None
         self.steps = 0
         self.numbers = 0
         self.status, self.why = 404, "no search rule matches"  # while nothing was asked

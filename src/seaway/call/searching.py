@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from itertools import zip_longest
 
 from seaway.call.admission import Refusal
 from seaway.call.alias_uri import number_of, uri_of_alias, with_domain
@@ -19,7 +20,7 @@ from seaway.call.found import Found
 from seaway.call.identity import Identities
 from seaway.call.paths import Paths
 from seaway.call.plans import Decisions
-from seaway.call.search import Group, Legs, Search
+from seaway.call.search import Director, Group, Legs, Search
 from seaway.call.search_record import Candidate, SearchRecord
 from seaway.call.zones import Zone
 from seaway.core.sip.context import Context, Target
@@ -69,6 +70,31 @@ class Searches:
                 search.why = decision.problem
         self._first(search, now)
 
+    def begin_at(
+        self, context: Context, zone: Zone, alias: bytes, aliases: list[bytes], director: Director | None, now: float,
+        *, parallel: bool,
+    ) -> None:  # fmt: skip
+        """Look for `aliases` instead of the `alias` that was asked for, one after the other or at once."""
+        search = self._new(context, zone, alias, now)
+        search.director = director
+        self._queue(search, aliases, parallel=parallel)
+        self._first(search, now)
+
+    def go_on(self, search: Search, aliases: list[bytes], now: float, *, parallel: bool) -> bool:
+        """Look for further aliases; false when there is nobody to ask."""
+        self._queue(search, aliases, parallel=parallel)
+        return self._advance(search, now)
+
+    def _queue(self, search: Search, aliases: list[bytes], *, parallel: bool) -> None:
+        found = [self._decisions.about(each, search.zone, search.context.authenticated) for each in aliases]
+        plans = [each.steps for each in found if each is not None]
+        if parallel:
+            for steps in zip_longest(*plans):
+                choices = tuple(choice for step in steps if step is not None for choice in step.choices)
+                search.queue.append(Step(min(step.priority for step in steps if step is not None), choices))
+        else:
+            search.queue.extend(step for steps in plans for step in steps)
+
     def send(self, context: Context, zone: Zone, alias: bytes, found: Found, now: float) -> None:
         """Send a request to what was found for it without the dial plan."""
         search = self._new(context, zone, alias, now)
@@ -86,11 +112,10 @@ class Searches:
         search.statuses.extend(statuses)
         if search.holding:
             return True
-        if not search.queue:
-            return False
-        if isinstance(search.queue[0], Step) and any(each < 500 and each not in _ELSEWHERE for each in statuses):
-            return False
-        return self._advance(search, now)
+        found = any(each < 500 and each not in _ELSEWHERE for each in statuses)
+        if found and search.queue and isinstance(search.queue[0], Step):
+            search.queue.clear()
+        return self._advance(search, now) or self._directed(search, now)
 
     def finished(self, search: Search, status: int, now: float) -> None:
         """The final response went upstream."""
@@ -118,8 +143,12 @@ class Searches:
         return search
 
     def _first(self, search: Search, now: float) -> None:
-        if not self._advance(search, now):
+        if not self._advance(search, now) and not self._directed(search, now):
             self._give_up(search, now)
+
+    def _directed(self, search: Search, now: float) -> bool:
+        """Whether a policy script goes on."""
+        return search.director is not None and search.director.ended(search, now)
 
     def _give_up(self, search: Search, now: float) -> None:
         """Nothing more can be asked."""
@@ -226,8 +255,8 @@ class Searches:
             decision = self._decisions.about(alias.encode("utf-8"), search.zone, search.context.authenticated)
             if decision is not None:
                 search.queue.extendleft(reversed(decision.steps))
-        if not search.holding and not self._advance(search, now):
-            self._give_up(search, now)
+        if not search.holding:
+            self._first(search, now)
 
     # -- one group
 

@@ -1,0 +1,160 @@
+"""Carries out what call policy says of a request: refuse, redirect, look elsewhere, and go on when that has failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+from itertools import count
+
+from seaway.call.admission import Refusal
+from seaway.call.facts import party_of_uri
+from seaway.call.screening import Screened, Screening
+from seaway.call.search import Search
+from seaway.call.searching import Searches
+from seaway.call.zones import Zone
+from seaway.core.sip.context import Context
+from seaway.core.sip.date import Dates
+from seaway.core.sip.proxy import Proxy
+from seaway.policy.cpl.run import Outcome, ProxyTo, Run
+
+__all__ = ["Directing"]
+
+_MOST_ROUNDS = 20  # decisions of one script on one call
+_BUSY = frozenset((486, 600))
+_NO_ANSWER = frozenset((408, 480, 487))
+
+Refuse = Callable[[Context, Refusal, float], None]
+
+
+class Directing:
+    """Call policy at work on one node. `refuse` answers a request and says why in the log."""
+
+    def __init__(
+        self, screening: Screening, searches: Searches, proxy: Proxy, dates: Dates, refuse: Refuse
+    ) -> None:  # fmt: skip
+        self._screening = screening
+        self._searches = searches
+        self._proxy = proxy
+        self._dates = dates
+        self._refuse = refuse
+        self._timers: list[tuple[float, int, _Script, int]] = []
+        self._order = count()
+
+    def begin(self, context: Context, zone: Zone, alias: bytes, now: float) -> None:
+        """Ask policy about a request for `alias`, then look for it, at once or later."""
+        if not self._screening:
+            self._searches.begin(context, zone, alias, now)
+            return
+        if context.request.method == b"INVITE":
+            self._proxy.trying(context, now)  # a policy service may take its time
+
+        def done(screened: Screened, now: float) -> None:
+            if context.server.request is None or self._answered(context, screened, now):
+                return
+            send = screened.send
+            if send is None:
+                self._searches.begin(context, zone, alias, now)
+                return
+            aliases = _aliases(send)
+            if not aliases:
+                self._refuse(context, Refusal(404, "the policy script names no alias that can be looked for"), now)
+                return
+            script = None
+            if screened.run is not None and (send.more or send.timeout is not None):
+                script = _Script(self, context, screened.run)
+                self._start(script, send, now)
+            self._searches.begin_at(context, zone, alias, aliases, script, now, parallel=send.ordering == "parallel")
+
+        caller = context.user.decode("utf-8", "replace") if context.user is not None else ""
+        name = alias.decode("utf-8", "replace")
+        self._screening.screen(context, zone.name, caller, name, self._dates.wall(now), now, done)
+
+    def next_deadline(self) -> float | None:
+        """When the time that a script gives to a call is over."""
+        return self._timers[0][0] if self._timers else None
+
+    def handle_timeout(self, now: float) -> None:
+        """Give up on those whose time is over."""
+        while self._timers and self._timers[0][0] <= now:
+            _, _, script, rounds = heappop(self._timers)
+            if script.rounds == rounds and script.context.server.request is not None:
+                script.late = True
+                self._proxy.cancel_branches(script.context, now)
+
+    def further(self, script: _Script, search: Search, now: float) -> bool:
+        """All that a script wanted has failed: ask it what then. True: the search goes on, or there is an answer."""
+        context, late = script.context, script.late
+        script.late = False
+        script.rounds += 1
+        if context.cancelled or context.server.request is None:
+            return False
+        if script.rounds <= _MOST_ROUNDS:
+            screened = self._screening.further(script.run.ended(_outcome(search, late)), script.run, now)
+            if screened is not None and screened.send is None:
+                return self._answered(context, screened, now)
+            if screened is not None and screened.send is not None:
+                self._start(script, screened.send, now)
+                aliases, parallel = _aliases(screened.send), screened.send.ordering == "parallel"
+                return bool(aliases) and self._searches.go_on(search, aliases, now, parallel=parallel)
+        if late:
+            self._refuse(context, Refusal(408, "nobody answered in the time that the policy script gives"), now)
+        return late
+
+    # -- inside
+
+    def _answered(self, context: Context, screened: Screened, now: float) -> bool:
+        """Whether policy answers the request itself."""
+        if screened.refusal is not None:
+            self._refuse(context, screened.refusal, now)
+            return True
+        redirect = screened.redirect
+        if redirect is not None:
+            headers = tuple((b"Contact", b"<" + each.encode("utf-8") + b">") for each in redirect.locations)
+            self._proxy.reject(context, 301 if redirect.permanent else 302, now, headers=headers)
+            return True
+        return False
+
+    def _start(self, script: _Script, send: ProxyTo, now: float) -> None:
+        """Start the clock of a `ProxyTo` that has one."""
+        if send.timeout is not None:
+            heappush(self._timers, (now + send.timeout, next(self._order), script, script.rounds))
+
+
+class _Script:
+    """A script that is to hear how its call ends: `Director` of the search."""
+
+    __slots__ = ("_directing", "context", "late", "rounds", "run")
+
+    def __init__(self, directing: Directing, context: Context, run: Run) -> None:
+        self._directing = directing
+        self.context = context
+        self.run = run
+        self.rounds = 0  # decisions so far
+        self.late = False  # the time of the present one is over
+
+    def ended(self, search: Search, now: float) -> bool:
+        return self._directing.further(self, search, now)
+
+
+def _outcome(search: Search, late: bool) -> Outcome:
+    """How what was asked has ended, in the words of RFC 3880 §6.1."""
+    statuses = search.statuses
+    if late:
+        return "noanswer"
+    if any(each in _BUSY for each in statuses):
+        return "busy"
+    if any(300 <= each < 400 for each in statuses):
+        return "redirection"
+    return "noanswer" if any(each in _NO_ANSWER for each in statuses) else "failure"
+
+
+def _aliases(send: ProxyTo) -> list[bytes]:
+    """The aliases of the locations; what has none (a bare host, another scheme) cannot be looked for."""
+    found: list[bytes] = []
+    for each in send.locations:
+        party = party_of_uri(each.encode("utf-8"))
+        if party.scheme == "tel":
+            found.append(party.telephone.encode("utf-8"))
+        elif party.user and party.host:
+            found.append(f"{party.user}@{party.host}".encode())
+    return found
