@@ -8,4 +8,4 @@ FUZZ_SOURCES := $(filter-out worker/main.c worker/control.c worker/sockets.c,$(W
 fuzz: build/fuzz-packets
 build/fuzz-packets: $(FUZZ_SOURCES) $(wildcard worker/*.h fuzz/*.h)
 	@mkdir -p $(@D)
-	$(CLANG) $(FUZZ_FLAGS) $(FUZZ_SOURCES) -o $@
+	$(CLANG) $(FUZZ_FLAGS) $(FUZZ_SOURCES) $(CRYPTO) -o $@

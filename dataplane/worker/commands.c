@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ciphers.h"
 #include "relay.h"
 #include "sockets.h"
 #include "table.h"
@@ -173,6 +174,21 @@ static const char *read_kind(const struct wire_flow *wire, struct flow_wish *wis
     return NULL;
 }
 
+static const char *read_ciphers(uint8_t owner, const struct wire_flow *wire, struct flow_wish *wish)
+{
+    wish->receive = wire->receive != 0 ? cipher_find(owner, wire->receive) : NULL;
+    wish->send = wire->send != 0 ? cipher_find(owner, wire->send) : NULL;
+    wish->verify = wire->verify != 0;
+    if ((wire->receive != 0 && (wish->receive == NULL || wish->receive->sends)) ||
+        (wire->send != 0 && (wish->send == NULL || !wish->send->sends)))
+        return "the flow's SRTP context is not there";
+    if (wire->verify > 1 || (wish->verify && (wish->receive == NULL || wish->send != NULL)))
+        return "to verify is to have a key of the far side and none of ours";
+    if (wire->kind != FLOW_MEDIA && (wish->receive != NULL || wish->send != NULL))
+        return "only media has SRTP contexts";
+    return NULL;
+}
+
 static void add(uint8_t owner, const struct wire_flow *wire, struct answer *answer)
 {
     char text[MAX_TEXT];
@@ -183,6 +199,8 @@ static void add(uint8_t owner, const struct wire_flow *wire, struct answer *answ
         wrong = read_way_out(owner, wire, &wish);
     if (wrong == NULL)
         wrong = read_kind(wire, &wish);
+    if (wrong == NULL)
+        wrong = read_ciphers(owner, wire, &wish);
     if (wrong == NULL && flow_put(&wish) == NULL) {
         snprintf(text, sizeof text, "the worker has all %u flows it may have", table.max_flows);
         wrong = text;
@@ -210,6 +228,7 @@ static void count(uint8_t owner, const struct wire_key *wire, bool remove, struc
         .packets = stats->packets, .octets = stats->octets, .rtcp_packets = stats->rtcp_packets,
         .lost = rtp_lost(stats), .reordered = stats->reordered, .last_seen = stats->last_seen,
         .jitter_ms = stats->jitter_ms, .max_gap_ms = stats->max_gap * 1000,
+        .unauthenticated = stats->unauthenticated,
     };
     append(answer, &counters, sizeof counters);
     if (remove)
@@ -236,6 +255,64 @@ static void list_keys(uint8_t owner, uint32_t from, struct answer *answer)
     }
 }
 
+/* -- SRTP contexts */
+
+static void keep_cipher(uint8_t owner, const struct wire_cipher *wire, struct answer *answer)
+{
+    if (!srtp_available()) {
+        answer_refuse(answer, "the worker was built without libcrypto; install libssl-dev and build the package again");
+        return;
+    }
+    struct cipher *it = wire->count <= SRTP_SENT ? cipher_keep(owner, wire->id, &wire->wish) : NULL;
+    if (it == NULL) {
+        answer_refuse(answer, "no such SRTP context can be had");
+        return;
+    }
+    for (uint32_t i = 0; i < wire->count; i++)
+        srtp_learn(it->srtp, &wire->known[i]);
+}
+
+static void tell_indexes(uint8_t owner, uint64_t id, bool leave, struct answer *answer)
+{
+    static struct srtp_index indexes[SRTP_SENT];
+    struct cipher *it = cipher_find(owner, id);
+    if (it == NULL) {
+        unknown(answer);
+        return;
+    }
+    append(answer, indexes, srtp_indexes(it->srtp, indexes) * sizeof *indexes);
+    if (leave)
+        cipher_leave(it);
+}
+
+/* A packet of the slow path: the context's indexes are here. */
+static void transform(uint8_t owner, uint8_t how, const uint8_t *body, size_t size, struct answer *answer)
+{
+    uint64_t id;
+    if (size < sizeof id || size > MAX_BODY - SRTP_GROWTH || how > (TRANSFORM_RTCP | TRANSFORM_VERIFY)) {
+        answer_refuse(answer, "malformed request");
+        return;
+    }
+    memcpy(&id, body, sizeof id);
+    const uint8_t *data = body + sizeof id;
+    size_t length = size - sizeof id, made = 0;
+    struct cipher *it = cipher_find(owner, id);
+    bool rtcp = how & TRANSFORM_RTCP;
+    if (it != NULL && rtp_classify(data, length) == (rtcp ? PACKET_RTCP : PACKET_RTP)) {
+        uint8_t *to = answer->message.body;
+        if (it->sends) {
+            memcpy(to, data, length);
+            made = srtp_seal(it->srtp, rtcp, to, length);
+        } else {
+            made = srtp_open(it->srtp, rtcp, data, length, how & TRANSFORM_VERIFY ? NULL : to);
+        }
+    }
+    if (made == 0)
+        unknown(answer);
+    else if (!(how & TRANSFORM_VERIFY))
+        answer->size += made;
+}
+
 static void tell_totals(struct answer *answer)
 {
     struct wire_totals all = {
@@ -260,6 +337,11 @@ static size_t body_size(uint8_t operation)
     case OP_REMOVE:
     case OP_READ:
         return sizeof(struct wire_key);
+    case OP_CIPHER:
+        return sizeof(struct wire_cipher);
+    case OP_UNCIPHER:
+    case OP_INDEXES:
+        return sizeof(uint64_t);
     default:
         return 0;
     }
@@ -272,7 +354,13 @@ void command(uint8_t owner, const struct request *request, const uint8_t *body, 
         struct address address;
         struct wire_key key;
         struct wire_flow flow;
+        struct wire_cipher cipher;
+        uint64_t id;
     } read;
+    if (request->operation == OP_TRANSFORM) {
+        transform(owner, request->a, body, size, answer);
+        return;
+    }
     if (size != body_size(request->operation)) {
         answer_refuse(answer, "malformed request");
         return;
@@ -301,6 +389,13 @@ void command(uint8_t owner, const struct request *request, const uint8_t *body, 
         break;
     case OP_FETCH:
         fetch(owner, &read.address, answer);
+        break;
+    case OP_CIPHER:
+        keep_cipher(owner, &read.cipher, answer);
+        break;
+    case OP_UNCIPHER:
+    case OP_INDEXES:
+        tell_indexes(owner, read.id, request->operation == OP_UNCIPHER, answer);
         break;
     case OP_TOTALS:
         tell_totals(answer);

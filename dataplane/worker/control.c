@@ -8,11 +8,12 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "ciphers.h"
 #include "commands.h"
 #include "relay.h"
 #include "sockets.h"
 
-enum { MAX_CLIENTS = 16, MAX_REQUEST = 256, TURNS = 32, MAX_DESCRIPTORS = 8, UP_BUFFER = 4 << 20 };
+enum { MAX_CLIENTS = 16, MAX_REQUEST = 10240, TURNS = 32, MAX_DESCRIPTORS = 8, UP_BUFFER = 4 << 20 };
 
 struct client {
     int fd; /* -1: free */
@@ -106,6 +107,8 @@ static void greet(struct client *it, const struct request *request)
         it->answer.fd = pair[1];
         it->answer.close_fd = true;
         owners[it->owner] = it;
+        it->answer.message.reply.number = srtp_available() ? FEATURE_SRTP : 0;
+        cipher_leave_all(it->owner);
     }
 }
 

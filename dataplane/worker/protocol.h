@@ -4,11 +4,12 @@
 #define SEAWAY_PROTOCOL_H
 
 #include "address.h"
+#include "srtp.h"
 
-enum { PROTOCOL_VERSION = 1, MAX_OWNER = 7, MAX_TEXT = 200, PAGE = 400 };
+enum { PROTOCOL_VERSION = 2, MAX_OWNER = 7, MAX_TEXT = 200, PAGE = 400 };
 
 enum operation {
-    OP_HELLO = 1, /* a: owner, number: version. The reply brings the descriptor of datagrams without a flow */
+    OP_HELLO = 1, /* a: owner, number: version. The reply brings the descriptor of datagrams without a flow; number: features */
     OP_ATTACH = 2, /* a: kind; struct address; with the descriptor */
     OP_DETACH = 3, /* struct address */
     OP_ADD = 4, /* struct wire_flow */
@@ -18,7 +19,14 @@ enum operation {
     OP_PORTS = 8, /* the same with struct wire_port... */
     OP_FETCH = 9, /* struct address. The reply brings a descriptor of the socket */
     OP_TOTALS = 10, /* the reply has struct wire_totals */
+    OP_CIPHER = 11, /* struct wire_cipher: keep a context; one that is there with the same key goes on */
+    OP_UNCIPHER = 12, /* its id: it goes with its last flow; the reply has its struct srtp_index... */
+    OP_INDEXES = 13, /* the same, and it stays */
+    OP_TRANSFORM = 14, /* a: enum transform; id and a packet. The reply has the packet, unknown: it must not pass */
 };
+
+enum features { FEATURE_SRTP = 1 };
+enum transform { TRANSFORM_RTP = 0, TRANSFORM_RTCP = 1, TRANSFORM_VERIFY = 2 }; /* verify: it stays as it is */
 
 enum status { STATUS_DONE = 0, STATUS_REFUSED = 1, STATUS_UNKNOWN = 2 }; /* refused: a line of text follows */
 
@@ -56,6 +64,9 @@ struct wire_flow {
     uint32_t clock;
     uint32_t hertz[4];
     uint8_t payload_type[4];
+    uint64_t receive, send; /* contexts, 0: none */
+    uint8_t verify;
+    uint8_t zeros[7];
 };
 
 struct wire_port {
@@ -68,6 +79,14 @@ struct wire_counters {
     uint64_t packets, octets, rtcp_packets, lost, reordered;
     double last_seen; /* 0: never */
     double jitter_ms, max_gap_ms;
+    uint64_t unauthenticated;
+};
+
+struct wire_cipher {
+    uint64_t id;
+    struct srtp_wish wish;
+    uint32_t count; /* of what is known */
+    struct srtp_index known[SRTP_SENT];
 };
 
 struct wire_totals {
@@ -81,8 +100,9 @@ struct wire_up {
     struct address source;
 };
 
-_Static_assert(sizeof(struct wire_key) == 48 && sizeof(struct wire_flow) == 120 && sizeof(struct wire_port) == 24 &&
-                   sizeof(struct wire_counters) == 64 && sizeof(struct wire_totals) == 64 && sizeof(struct wire_up) == 40,
+_Static_assert(sizeof(struct wire_key) == 48 && sizeof(struct wire_flow) == 144 && sizeof(struct wire_port) == 24 &&
+                   sizeof(struct wire_counters) == 72 && sizeof(struct wire_totals) == 64 && sizeof(struct wire_up) == 40 &&
+                   sizeof(struct wire_cipher) == 1616,
                "no holes");
 
 #endif

@@ -10,6 +10,7 @@ struct totals {
     uint64_t up_dropped; /* the owner did not read fast enough */
     uint64_t unowned; /* dropped: no flow, and the owner is away */
     uint64_t send_failed;
+    uint64_t unauthenticated; /* dropped by flows with a key */
     uint64_t reads; /* recvmmsg calls that had something */
 };
 

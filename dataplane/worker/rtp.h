@@ -34,6 +34,7 @@ struct rtp_stats {
     uint64_t octets;
     uint64_t rtcp_packets;
     uint64_t reordered;
+    uint64_t unauthenticated; /* dropped, and counted nowhere else */
     int64_t lost_before; /* of sources that made room */
     double last_seen; /* of any packet; 0: none yet */
     double last_rtp;

@@ -160,6 +160,8 @@ static void flow_leave(const struct flow *it)
 {
     sibling_release(it->in_sibling);
     sibling_release(it->out_sibling);
+    cipher_release(it->receive);
+    cipher_release(it->send);
     ports[it->key.port].users--;
     ports[it->out_port].users--;
 }
@@ -176,6 +178,11 @@ struct flow *flow_put(const struct flow_wish *wish)
     it->add = wish->add;
     it->clocks = wish->clocks;
     it->no_segments = false;
+    it->receive = wish->receive;
+    it->send = wish->send;
+    it->verify = wish->verify;
+    cipher_use(it->receive);
+    cipher_use(it->send);
     it->out_port = wish->out_port;
     it->out_remote = wish->out_remote;
     it->out_length = address_to(&it->out_to, &wish->out_remote);

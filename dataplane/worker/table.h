@@ -3,6 +3,7 @@
 #define SEAWAY_TABLE_H
 
 #include "address.h"
+#include "ciphers.h"
 #include "rtp.h"
 
 enum { MAX_PORTS = 32768, MAX_FLOWS = 65536, MAX_SIBLINGS = 65536, SIBLINGS_OF_PORT = 16 };
@@ -54,6 +55,9 @@ struct flow {
     socklen_t out_length;
     struct rtp_clocks clocks;
     struct rtp_stats stats;
+    struct cipher *receive; /* NULL: what comes is as it goes on */
+    struct cipher *send;
+    bool verify; /* it has to be authentic, and passes as it is */
 };
 
 /* What a flow is to be; the indexes and counters are the table's. */
@@ -65,6 +69,9 @@ struct flow_wish {
     uint8_t add_kind;
     uint32_t add;
     struct rtp_clocks clocks;
+    struct cipher *receive;
+    struct cipher *send;
+    bool verify;
 };
 
 struct table {

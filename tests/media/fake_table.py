@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from socket import socket
 
-from seaway.media.flows import DatagramUp, Flow, FlowCounters, FlowError, FlowKey, PortKind
+from seaway.media.flows import CipherTable, DatagramUp, Flow, FlowCounters, FlowError, FlowKey, PortKind
 from seaway.media.protocol import Address
 
 
 class FakeTable:
     engine = "fake"
     reason = "a test"
+    ciphers: CipherTable | None = None
     reads_sockets = False
 
     def __init__(self) -> None:

@@ -242,6 +242,8 @@ class Engine:
         if session.closed:
             return
         session.last_packet = max(session.last_packet, self._fast.heard_session(session))
+        if any(each.offloaded for stream in session.streams for each in stream.shields):
+            self._changed.add(session.name)  # the indexes are elsewhere: note now and then where they are
         due = session.last_packet + self._idle_after
         if due <= now:
             self._outputs.append(Idle(session.name, round(now - session.last_packet, 3)))

@@ -46,19 +46,22 @@ class FarSides:
         if isinstance(leg, Failed):
             return leg
         where = f"stream {command.stream} leg {command.leg}"
+        before = [component.shield for component in leg.components]
         if command.mode == "dtls":
             failed = self._handshakes.secure(leg, command)
+        else:
+            try:
+                shield = Shield(command.mode, command.receive, command.send, leg.rtp.shield)
+            except ValueError as error:
+                return Failed(0, command.session, "bad-key", f"{where}: {error}")
+            failed = None
             for component in leg.components:
-                self._fast.moved(component)
-            return failed
-        try:
-            shield = Shield(command.mode, command.receive, command.send, leg.rtp.shield)
-        except ValueError as error:
-            return Failed(0, command.session, "bad-key", f"{where}: {error}")
-        for component in leg.components:
-            component.shield = shield
+                component.shield = shield
+        for component, old in zip(leg.components, before, strict=True):
             self._fast.moved(component)
-        return None
+            if old is not None and old is not component.shield:
+                old.release(component.shield)
+        return failed
 
     def set_remote(self, command: SetRemote, now: float) -> Failed | None:
         leg = self._leg(command)

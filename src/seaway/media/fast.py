@@ -72,14 +72,41 @@ class FastFlows:
         peer, remote = component.peer, component.remote
         if peer is None or remote is None or peer.remote is None or component.session.closed:
             return None
-        if not crosses(component.shield, peer.shield) or _ciphers(component.shield) or _ciphers(peer.shield):
+        if not crosses(component.shield, peer.shield):
             return None
         comes, goes = self._admits(component.address, remote, True), self._admits(peer.address, peer.remote, False)
         if comes is None or goes is None:
             self._refuse(f"no row admits {shown(remote)} to {shown(peer.remote)} on the fast path")
             return None
-        clocks = tuple(component.counter.clocks.items())
-        return Flow(FlowKey(component.address, remote), peer.address, peer.remote, clocks=clocks), (comes, goes)
+        ciphers = self._ciphers(component.shield, peer.shield)
+        if ciphers is None:
+            return None
+        receive, send, verify = ciphers
+        flow = Flow(
+            FlowKey(component.address, remote), peer.address, peer.remote,
+            clocks=tuple(component.counter.clocks.items()), receive=receive, send=send, verify=verify,
+        )  # fmt: skip
+        return flow, (comes, goes)
+
+    def _ciphers(self, near: Shield | None, far: Shield | None) -> tuple[int, int, bool] | None:
+        """What opens, what seals, and whether packets have only to be authentic; `None`: not on this fast path."""
+        table = self._table.ciphers if self._table is not None else None
+        receive, send = 0, 0
+        try:
+            if near is not None and near.keyed:
+                found = near.offload_receiver(table) if table is not None else None
+                if found is None and near.opens:
+                    return None
+                receive = found or 0
+            if far is not None and far.keyed and far.opens:
+                found = far.offload_sender(table) if table is not None else None
+                if found is None:
+                    return None
+                send = found
+        except FlowError as error:
+            self._refuse(str(error))
+            return None
+        return receive, send, receive != 0 and near is not None and not near.opens
 
     def _refuse(self, reason: str) -> None:
         self.refused += 1
@@ -131,6 +158,8 @@ class FastFlows:
             if self._table is not None and component.flow is not None:
                 self._remove(self._table, component, component.flow.key)
             self._ended.pop(component, None)
+            if component.shield is not None:
+                component.shield.release()
 
     def stats(self, stream: StreamState) -> StreamStats:
         """Both paths together."""
@@ -157,10 +186,6 @@ class FastFlows:
         return len(orphans)
 
 
-def _ciphers(shield: Shield | None) -> bool:
-    return shield is not None and shield.opens and shield.keyed
-
-
 def _components(streams: Iterable[StreamState]) -> Iterable[ComponentState]:
     for stream in streams:
         yield from stream.a.components
@@ -177,4 +202,5 @@ def _sum(one: FlowCounters, two: FlowCounters) -> FlowCounters:
         one.reordered + two.reordered,
         two.jitter_ms if two.packets else one.jitter_ms,
         max(one.max_gap_ms, two.max_gap_ms),
+        one.unauthenticated + two.unauthenticated,
     )

@@ -16,10 +16,13 @@ from enum import IntEnum
 from socket import socket
 from typing import NamedTuple, Protocol
 
+from seaway.core.srtp.keys import MasterKey
+from seaway.core.srtp.receiver import FIRST_COUNTERS, SourceIndex
 from seaway.media.protocol import Address
 
 __all__ = [
-    "DatagramUp", "Flow", "FlowCounters", "FlowError", "FlowKey", "FlowKind", "FlowTable", "PortKind", "Prefix",
+    "Cipher", "CipherTable", "DatagramUp", "Flow", "FlowCounters", "FlowError", "FlowKey", "FlowKind", "FlowTable",
+    "PortKind", "Prefix",
 ]  # fmt: skip
 
 
@@ -68,6 +71,12 @@ class Flow:
     """Hz of the RTP clock, of payload types that `clocks` does not have."""
     clocks: tuple[tuple[int, int], ...] = ()
     """Payload type -> Hz; at most 4 are used."""
+    receive: int = 0
+    """The `Cipher` that opens what comes; 0: it comes in clear, or passes as it is."""
+    send: int = 0
+    """The `Cipher` that seals what goes; 0: it goes in clear, or as it came."""
+    verify: bool = False
+    """What comes has to be authentic under `receive` and passes as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +92,7 @@ class FlowCounters:
     reordered: int = 0
     jitter_ms: float = 0.0  # RFC 3550 §6.4.1
     max_gap_ms: float = 0.0  # longest pause between two RTP packets
+    unauthenticated: int = 0  # dropped; they count nowhere else
 
 
 class DatagramUp(NamedTuple):
@@ -97,6 +107,35 @@ class FlowError(Exception):
     """A fast path refused. `str()` is one line: what, why, what to do. Media then takes the slow path."""
 
 
+@dataclass(frozen=True, slots=True)
+class Cipher:
+    """SRTP under one master key in one direction, as a fast path has it. `id` is random and never 0."""
+
+    id: int
+    master: MasterKey
+    sends: bool
+    known: tuple[SourceIndex, ...] = ()
+    counters: int = FIRST_COUNTERS
+    """Rollover counters to try for a source that is new, when it receives."""
+
+
+class CipherTable(Protocol):
+    """SRTP of a fast path: the packet indexes of a key are there and nowhere else, so that none is used twice. What
+    comes up and has a key is transformed there too."""
+
+    def keep(self, cipher: Cipher) -> None:
+        """Have it; one with the same id and key goes on, and learns what is known. Raises `FlowError`."""
+
+    def leave(self, cipher: int) -> tuple[SourceIndex, ...] | None:
+        """It is not needed any more and goes with its last flow. Its indexes; `None`: it was not there."""
+
+    def indexes(self, cipher: int) -> tuple[SourceIndex, ...] | None: ...
+
+    def transform(self, cipher: int, packet: bytes, *, rtcp: bool, verify: bool = False) -> bytes | None:
+        """The packet opened, or sealed; `verify`: as it is when it is authentic. `None`: it does not count, or must not
+        be sent. Raises `FlowError`."""
+
+
 class FlowTable(Protocol):
     """One fast path. Calls are cheap and do not block; none raises but where it says so."""
 
@@ -107,6 +146,10 @@ class FlowTable(Protocol):
     reads_sockets: bool
     """True: the engine reads the attached sockets, and what has no flow comes from `receive()`. False: packets without
     a flow arrive at the sockets as ever, and Python reads them."""
+
+    @property
+    def ciphers(self) -> CipherTable | None:
+        """`None`: flows with `receive` or `send` are refused."""
 
     def attach(self, made: socket, kind: PortKind) -> None:
         """Flows may use this bound UDP socket's local address from now on. Raises `FlowError`."""

@@ -100,6 +100,11 @@ class StreamState:
         return self.a if name == "a" else self.b
 
     @property
+    def shields(self) -> list[Shield]:
+        found = [each.shield for leg in (self.a, self.b) for each in leg.components]
+        return [each for each in found if each is not None]
+
+    @property
     def address(self) -> StreamAddress:
         return StreamAddress(self.a.address, self.b.address)
 

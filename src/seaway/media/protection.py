@@ -9,12 +9,15 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Iterable, Sequence
+from secrets import randbits
 from typing import Any
 
 from seaway.core.srtp.keys import MasterKey
 from seaway.core.srtp.receiver import FIRST_COUNTERS, Receiver, SourceIndex
 from seaway.core.srtp.sender import RTCP_STEP, Sender
 from seaway.media.dtls import Association
+from seaway.media.flows import Cipher, CipherTable
+from seaway.media.offload import OffloadedReceiver, OffloadedSender
 from seaway.media.protocol import Fingerprint, SecurityMode, SrtpKey
 
 __all__ = ["MAX_KEYS", "Shield", "crosses", "master_of"]
@@ -47,8 +50,12 @@ class Shield:
         known = {each.master: each for each in before.receivers} if before is not None else {}
         counters = _counters(known.values())
         masters = dict.fromkeys(master_of(each) for each in receive)
-        self.receivers: list[Receiver] = [known.get(each) or Receiver(each, counters=counters) for each in masters]
-        self.sender: Sender | None = None
+        self.ids: dict[tuple[bool, MasterKey], int] = dict(before.ids) if before is not None else {}
+        """Number of each key in a fast path, by whether it sends."""
+        self.receivers: list[Receiver | OffloadedReceiver] = [
+            known.get(each) or Receiver(each, counters=counters) for each in masters
+        ]
+        self.sender: Sender | OffloadedSender | None = None
         if send is not None:
             master = master_of(send)
             if any(each.key == master.key for each in masters):
@@ -103,6 +110,49 @@ class Shield:
             return None
         return self.sender.seal_rtcp(data) if rtcp else self.sender.seal_rtp(data)
 
+    # A fast path
+
+    def offload_receiver(self, table: CipherTable) -> int | None:
+        """The number of the one key of the far side, which the fast path has from now on; `None`: there is not one.
+
+        Raises `FlowError`.
+        """
+        if len(self.receivers) != 1:
+            return None
+        receiver = self.receivers[0]
+        if isinstance(receiver, Receiver):
+            cipher = Cipher(
+                self._id(receiver.master, False), receiver.master, False, receiver.known(), receiver.counters
+            )
+            table.keep(cipher)
+            self.receivers[0] = OffloadedReceiver(receiver.master, table, cipher.id, cipher.known)
+        return self._id(receiver.master, False)
+
+    def offload_sender(self, table: CipherTable) -> int | None:
+        """The same of our key."""
+        sender = self.sender
+        if sender is None:
+            return None
+        if isinstance(sender, Sender):
+            cipher = Cipher(self._id(sender.master, True), sender.master, True, sender.known())
+            table.keep(cipher)
+            self.sender = OffloadedSender(sender.master, table, cipher.id, cipher.known)
+        return self._id(sender.master, True)
+
+    def release(self, successor: Shield | None = None) -> None:
+        """Take away what the fast path has and `successor` does not need."""
+        kept = [] if successor is None else [*successor.receivers, successor.sender]
+        for each in (*self.receivers, self.sender):
+            if isinstance(each, OffloadedReceiver | OffloadedSender) and each not in kept:
+                each.leave()
+
+    @property
+    def offloaded(self) -> bool:
+        return any(isinstance(each, OffloadedReceiver | OffloadedSender) for each in (*self.receivers, self.sender))
+
+    def _id(self, master: MasterKey, sends: bool) -> int:
+        return self.ids.setdefault((sends, master), randbits(63) or 1)
+
     # A later process
 
     def memory(self) -> dict[str, object]:
@@ -115,9 +165,14 @@ class Shield:
             "mode": self.mode,
             "role": role,
             "fingerprints": [[each.hash, each.value] for each in fingerprints],
-            "receive": [[*_text(each.master), each.known()] for each in self.receivers],
-            "send": None if sender is None else [*_text(sender.master), sender.known()],
+            "receive": [[*_text(each.master), each.known(), self._number(each.master)] for each in self.receivers],
+            "send": None
+            if sender is None
+            else [*_text(sender.master), sender.known(), self._number(sender.master, True)],
         }
+
+    def _number(self, master: MasterKey, sends: bool = False) -> int:
+        return self.ids.get((sends, master), 0)
 
     @classmethod
     def again(cls, data: Any) -> Shield:
@@ -132,6 +187,8 @@ class Shield:
         if (send := data["send"]) is not None:
             sources = [(ssrc, rtp, rtcp + RTCP_STEP) for ssrc, rtp, rtcp in _indexes(send[3])]
             shield.sender = Sender(_master(send), sources)
+        for sends, noted in ((False, data["receive"]), (True, [send] if send is not None else [])):
+            shield.ids |= {(sends, _master(each)): _id(each[4]) for each in noted if each[4]}
         return shield
 
 
@@ -167,7 +224,13 @@ def _indexes(data: Any) -> list[SourceIndex]:
     return found
 
 
-def _counters(receivers: Iterable[Receiver]) -> int:
+def _id(value: Any) -> int:
+    if not isinstance(value, int) or not 0 < value < 2**63:
+        raise ValueError("number of a key")
+    return value
+
+
+def _counters(receivers: Iterable[Receiver | OffloadedReceiver]) -> int:
     """A source may go on counting when its key changes."""
     highest = max((rtp >> 16 for each in receivers for _, rtp, _ in each.known()), default=0)
     return max(FIRST_COUNTERS, highest + 2)

@@ -148,12 +148,19 @@ def with_flow(stats: DirectionStats, flow: FlowCounters, *, media: bool) -> Dire
     """`stats` and what a fast path counted for the same direction. `media`: the flow is that of the RTP port; of the
     RTCP port's only the packets count."""
     if not media:
-        return replace(stats, rtcp_packets=stats.rtcp_packets + flow.packets)
+        return replace(
+            stats,
+            rtcp_packets=stats.rtcp_packets + flow.packets,
+            refused=stats.refused + flow.unauthenticated,
+            unauthenticated=stats.unauthenticated + flow.unauthenticated,
+        )
     return replace(
         stats,
         packets=stats.packets + flow.packets - flow.rtcp_packets,
         octets=stats.octets + flow.octets,
         rtcp_packets=stats.rtcp_packets + flow.rtcp_packets,
+        refused=stats.refused + flow.unauthenticated,
+        unauthenticated=stats.unauthenticated + flow.unauthenticated,
         lost=stats.lost + flow.lost,
         reordered=stats.reordered + flow.reordered,
         jitter_ms=round(flow.jitter_ms, 3) if flow.packets > flow.rtcp_packets else stats.jitter_ms,

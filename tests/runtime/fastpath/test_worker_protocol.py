@@ -30,8 +30,8 @@ def test_keys_there_and_back() -> None:
 
 
 def test_a_flow_has_its_fixed_length() -> None:
-    assert len(encode_flow(FLOW)) == 120
-    assert len(encode_flow(replace(FLOW, clocks=tuple((n, 8000) for n in range(9))))) == 120
+    assert len(encode_flow(FLOW)) == 144
+    assert len(encode_flow(replace(FLOW, clocks=tuple((n, 8000) for n in range(9))))) == 144
 
 
 @pytest.mark.parametrize(

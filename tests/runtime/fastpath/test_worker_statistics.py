@@ -45,7 +45,8 @@ class Clocks(ctypes.Structure):
 class Stats(ctypes.Structure):
     _fields_ = (
         ("packets", ctypes.c_uint64), ("octets", ctypes.c_uint64), ("rtcp_packets", ctypes.c_uint64),
-        ("reordered", ctypes.c_uint64), ("lost_before", ctypes.c_int64), ("last_seen", ctypes.c_double),
+        ("reordered", ctypes.c_uint64), ("unauthenticated", ctypes.c_uint64),
+        ("lost_before", ctypes.c_int64), ("last_seen", ctypes.c_double),
         ("last_rtp", ctypes.c_double), ("max_gap", ctypes.c_double), ("jitter_ms", ctypes.c_double),
         ("count", ctypes.c_uint32), ("oldest", ctypes.c_uint32), ("recent", ctypes.c_uint32),
         ("sources", Source * SOURCES),

@@ -33,7 +33,7 @@ class Receiver:
         self.master = master
         self.turns = 0
         """Rises with each new source and each rollover: `known()` is worth noting again."""
-        self._counters = min(counters, _FURTHEST)
+        self.counters = min(counters, _FURTHEST)
         self._transform = transform_of(master)
         self._rtp: dict[bytes, Seen] = {}
         self._rtcp: dict[bytes, Seen] = {}
@@ -100,7 +100,7 @@ class Receiver:
 
     def _candidates(self, seen: Seen | None, sequence: int, passed: int) -> Iterator[int]:
         if seen is None:
-            counters = range(self._counters + min(passed >> 16, _FURTHEST))
+            counters = range(self.counters + min(passed >> 16, _FURTHEST))
             yield from (counter << 16 | sequence for counter in counters)
             return
         best = estimate(seen.highest, sequence)

@@ -38,6 +38,7 @@ _KEY_SIZES = {"flows4": 16, "flows6": 40}
 class KernelTable:
     """Implements `media.flows.FlowTable`. The descriptors stay those of `path`."""
 
+    ciphers = None
     reads_sockets = False
 
     def __init__(self, path: KernelFastPath, owner: int) -> None:
@@ -79,6 +80,8 @@ class KernelTable:
             self._ports[port * _PORT_SIZE + self._owner] = 0
 
     def add(self, flow: Flow) -> None:
+        if flow.receive or flow.send:
+            raise FlowError("kernel fast path: SRTP does not end in the kernel")
         key = encode_key(flow.key)
         value = pack_flow(flow, self._owner)
         descriptor = self._map_of(flow.key)

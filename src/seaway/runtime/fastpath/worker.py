@@ -17,10 +17,13 @@ import subprocess
 import time
 import weakref
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from enum import IntEnum
 from pathlib import Path
 
-from seaway.media.flows import DatagramUp, Flow, FlowCounters, FlowError, FlowKey, PortKind
+from seaway.core.srtp.receiver import SourceIndex
+from seaway.core.srtp.sender import RTCP_STEP
+from seaway.media.flows import Cipher, DatagramUp, Flow, FlowCounters, FlowError, FlowKey, PortKind
 from seaway.media.protocol import Address
 from seaway.runtime.fastpath import worker_protocol as wire
 from seaway.runtime.fastpath.worker_protocol import Operation, Reply, Status, WorkerTotals
@@ -112,6 +115,13 @@ class _RefusedError(FlowError):
     """The worker said no."""
 
 
+def _later(cipher: Cipher) -> Cipher:
+    """For a new worker: the old one may have used more RTCP indexes than is known here."""
+    if not cipher.sends:
+        return cipher
+    return replace(cipher, known=tuple((ssrc, rtp, rtcp + RTCP_STEP) for ssrc, rtp, rtcp in cipher.known))
+
+
 class WorkerTable:
     """A `FlowTable`. Raises `FlowError` when nobody answers at `path`, or in another version.
 
@@ -129,6 +139,8 @@ class WorkerTable:
         self._attached: weakref.WeakValueDictionary[Address, socket.socket] = weakref.WeakValueDictionary()
         self._kinds: dict[Address, PortKind] = {}
         self._flows: dict[FlowKey, Flow] = {}
+        self._ciphers: dict[int, Cipher] = {}
+        self._speaks_srtp = False
         self._ready = select.epoll()  # holds `_up`: what `fileno` says stays the same for another worker
         self._connection: socket.socket | None = None
         self._up = -1
@@ -139,6 +151,11 @@ class WorkerTable:
         except FlowError:
             self.close()
             raise
+
+    @property
+    def ciphers(self) -> WorkerTable | None:
+        """Its own, when the worker was built with libcrypto."""
+        return self if self._speaks_srtp else None
 
     @property
     def alive(self) -> bool:
@@ -205,6 +222,33 @@ class WorkerTable:
         self._ready.close()
         self._try_at = math.inf
 
+    # -- CipherTable
+
+    def keep(self, cipher: Cipher) -> None:
+        self._ask(Operation.CIPHER, wire.encode_cipher(cipher))
+        self._ciphers[cipher.id] = cipher
+
+    def leave(self, cipher: int) -> tuple[SourceIndex, ...] | None:
+        self._ciphers.pop(cipher, None)
+        return self._indexes(Operation.UNCIPHER, cipher)
+
+    def indexes(self, cipher: int) -> tuple[SourceIndex, ...] | None:
+        found = self._indexes(Operation.INDEXES, cipher)
+        if found is not None and cipher in self._ciphers:
+            self._ciphers[cipher] = replace(self._ciphers[cipher], known=found)
+        return found
+
+    def transform(self, cipher: int, packet: bytes, *, rtcp: bool, verify: bool = False) -> bytes | None:
+        how = (wire.RTCP if rtcp else 0) | (wire.VERIFY if verify else 0)
+        reply, _ = self._ask(Operation.TRANSFORM, wire.encode_id(cipher) + packet, a=how)
+        if reply.status != Status.DONE:
+            return None
+        return packet if verify else reply.body
+
+    def _indexes(self, operation: Operation, cipher: int) -> tuple[SourceIndex, ...] | None:
+        reply = self._quietly(operation, wire.encode_id(cipher))
+        return wire.decode_indexes(reply.body) if reply is not None and reply.status == Status.DONE else None
+
     # -- more than a FlowTable
 
     def adopted(self) -> list[tuple[Address, PortKind, int]]:
@@ -230,7 +274,8 @@ class WorkerTable:
             self._connection = dial_packets(self._path, timeout=_ANSWER_IN)
         except IpcError as error:
             raise FlowError(str(error)) from error
-        _, descriptor = self._exchange(Operation.HELLO, a=self._owner, number=wire.VERSION)
+        reply, descriptor = self._exchange(Operation.HELLO, a=self._owner, number=wire.VERSION)
+        self._speaks_srtp = bool(reply.number & wire.SRTP)
         if descriptor < 0:
             raise FlowError(f"{self._path}: the worker gave no descriptor; raise the limit of open files")
         self._up = descriptor
@@ -272,6 +317,9 @@ class WorkerTable:
                 with contextlib.suppress(_RefusedError):
                     address, kind = wire.encode_address(local), self._kinds[local]
                     self._exchange(Operation.ATTACH, address, a=kind, lent=made.fileno())
+        for cipher in self._ciphers.values():
+            with contextlib.suppress(_RefusedError):
+                self._exchange(Operation.CIPHER, wire.encode_cipher(_later(cipher)))
         for flow in list(self._flows.values()):
             with contextlib.suppress(_RefusedError):
                 self._exchange(Operation.ADD, wire.encode_flow(flow))

@@ -12,25 +12,31 @@ from functools import lru_cache
 from struct import Struct, unpack_from
 from struct import error as StructError
 
-from seaway.media.flows import DatagramUp, Flow, FlowCounters, FlowError, FlowKey, PortKind, Prefix
+from seaway.core.srtp.receiver import SourceIndex
+from seaway.core.srtp.sender import MAX_SENT_SOURCES
+from seaway.media.flows import Cipher, DatagramUp, Flow, FlowCounters, FlowError, FlowKey, PortKind, Prefix
 from seaway.media.protocol import Address
 
 __all__ = [
-    "MAX_MESSAGE", "MAX_UP", "VERSION", "Operation", "Reply", "Status", "WorkerTotals", "decode_counters",
-    "decode_keys", "decode_ports", "decode_reply", "decode_totals", "decode_up", "encode_address", "encode_flow",
-    "encode_key", "encode_request",
+    "MAX_MESSAGE", "MAX_UP", "RTCP", "SRTP", "VERIFY", "VERSION", "Operation", "Reply", "Status", "WorkerTotals",
+    "decode_counters", "decode_indexes", "decode_keys", "decode_ports", "decode_reply", "decode_totals", "decode_up",
+    "encode_address", "encode_cipher", "encode_flow", "encode_id", "encode_key", "encode_request",
 ]  # fmt: skip
 
-VERSION = 1
+VERSION = 2
+SRTP = 1  # a feature, in the answer to HELLO
 MAX_MESSAGE = 32768  # of a reply
 MAX_UP = 65536 + 40
 
 _HEAD = Struct("=BBHI")
 _ADDRESS = Struct("!BxH16s")
 _KEY = Struct("=20s20sIB3x")
-_ACTION = Struct("=20s20sIBBBxI4I4B")
+_ACTION = Struct("=20s20sIBBBxI4I4BQQB7x")
 _PORT = Struct("=20sB3x")
-_COUNTERS = Struct("=5Q3d")
+_COUNTERS = Struct("=5Q3dQ")
+_CIPHER = Struct("=QB?BB48s16sI")
+_INDEX = Struct("=I4xqq")
+_ID = Struct("=Q")
 _TOTALS = Struct("=6Q3I4x")
 _MAX_CLOCKS = 4
 
@@ -46,6 +52,18 @@ class Operation(IntEnum):
     PORTS = 8
     FETCH = 9
     TOTALS = 10
+    CIPHER = 11
+    UNCIPHER = 12
+    INDEXES = 13
+    TRANSFORM = 14
+
+
+RTCP, VERIFY = 1, 2  # how to transform
+_SUITES = (
+    "AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32", "AES_256_CM_HMAC_SHA1_80", "AES_256_CM_HMAC_SHA1_32",
+    "AEAD_AES_128_GCM", "AEAD_AES_256_GCM",
+)  # fmt: skip
+_MAX_MKI = 16
 
 
 class Status(IntEnum):
@@ -129,7 +147,31 @@ def encode_flow(flow: Flow) -> bytes:
         *(0,) * missing,
         *(kind for kind, _ in clocks),
         *(0,) * missing,
+        flow.receive,
+        flow.send,
+        flow.verify,
     )
+
+
+def encode_cipher(cipher: Cipher) -> bytes:
+    """Raises `FlowError` for an MKI that is too long."""
+    master, known = cipher.master, cipher.known[:MAX_SENT_SOURCES]
+    if len(master.mki) > _MAX_MKI:
+        raise FlowError(f"the userspace worker takes an MKI of {_MAX_MKI} octets at most")
+    head = _CIPHER.pack(
+        cipher.id, _SUITES.index(master.suite.name) + 1, cipher.sends, min(cipher.counters, 255), len(master.mki),
+        master.key + master.salt, master.mki, len(known),
+    )  # fmt: skip
+    indexes = b"".join(_INDEX.pack(*each) for each in known)
+    return head + indexes.ljust(MAX_SENT_SOURCES * _INDEX.size, b"\0")
+
+
+def encode_id(cipher: int) -> bytes:
+    return _ID.pack(cipher)
+
+
+def decode_indexes(body: bytes) -> tuple[SourceIndex, ...]:
+    return tuple((ssrc, rtp, rtcp) for ssrc, rtp, rtcp in _INDEX.iter_unpack(body))
 
 
 def decode_reply(message: bytes) -> Reply:
@@ -141,8 +183,8 @@ def decode_reply(message: bytes) -> Reply:
 
 
 def decode_counters(body: bytes) -> FlowCounters:
-    packets, octets, rtcp, lost, reordered, last, jitter, gap = _COUNTERS.unpack(body)
-    return FlowCounters(packets, octets, rtcp, last or None, lost, reordered, round(jitter, 3), round(gap, 3))
+    packets, octets, rtcp, lost, reordered, last, jitter, gap, bad = _COUNTERS.unpack(body)
+    return FlowCounters(packets, octets, rtcp, last or None, lost, reordered, round(jitter, 3), round(gap, 3), bad)
 
 
 def decode_keys(body: bytes) -> list[FlowKey]:
