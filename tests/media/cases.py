@@ -7,9 +7,13 @@ Probe packets depend on the credential which the relay made, so they are describ
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import dataclass, field
 
-from seaway.media.protocol import Address, Command, LegRequest, Open, SetRemote, StreamRequest
+from seaway.core.srtp.keys import MasterKey
+from seaway.core.srtp.suites import SUITES
+from seaway.core.srtp.transform import transform_of
+from seaway.media.protocol import Address, Command, LegRequest, Open, Security, SetRemote, SrtpKey, StreamRequest
 
 __all__ = ["CASES", "Case", "Do", "In", "Out", "Probe", "ProbeAnswer", "ProbeRequest", "Step", "Timer", "Told"]
 
@@ -179,7 +183,81 @@ PROBE_BOUND = (
     In(10.02, "0.a.rtp", EDGE, Success(CREDENTIAL[1], CORE), then=(Told("Latched", "0.a.rtp", EDGE),)),
 )
 
+_SRTP, _GCM = "AES_CM_128_HMAC_SHA1_80", "AEAD_AES_256_GCM"
+
+
+def _octets(number: int, suite: str) -> bytes:
+    return bytes([number]) * (SUITES[suite].key + SUITES[suite].salt)
+
+
+def key(number: int, suite: str = _SRTP) -> SrtpKey:
+    return SrtpKey(suite, b64encode(_octets(number, suite)).decode())  # type: ignore[arg-type]
+
+
+def sealed(number: int, index: int, suite: str = _SRTP) -> bytes:
+    """`rtp(index)` under a key."""
+    return transform_of(MasterKey.joined(suite, _octets(number, suite))).seal_rtp(rtp(index), index)
+
+
+def sealed_rtcp(number: int, index: int, suite: str = _SRTP) -> bytes:
+    return transform_of(MasterKey.joined(suite, _octets(number, suite))).seal_rtcp(RTCP, index)
+
+
+VERIFYING = (
+    *BOTH_KNOWN,
+    Do(0.2, Security("s", 0, "a", "verify", (key(1),))),
+    Do(0.2, Security("s", 0, "b", "verify", (key(2),))),
+)
+ENDING = (
+    *BOTH_KNOWN,
+    Do(0.2, Security("s", 0, "a", "srtp", (key(1, _GCM),), key(2, _GCM))),
+    Do(0.2, Security("s", 0, "b", "rtp")),
+    In(1.0, "0.a.rtp", ALICE, sealed(1, 1, _GCM), then=(A_LATCHED,)),
+    In(1.1, "0.b.rtp", BOB, rtp(1), then=(B_LATCHED, Out("0.a.rtp", ALICE, sealed(2, 1, _GCM)))),
+)
+
 CASES = (
+    Case("R13: only what authenticates latches, and it passes as it is", (
+        *VERIFYING,
+        In(1.0, "0.a.rtp", ("192.0.2.10", 1025), rtp(1, bytes(40))),
+        In(1.0, "0.a.rtp", ("192.0.2.10", 1025), STUN),
+        In(1.0, "0.a.rtp", ("192.0.2.10", 1025), sealed(2, 1)),
+        In(1.1, "0.a.rtp", ALICE, sealed(1, 1), then=(A_LATCHED,)),
+        In(1.2, "0.b.rtp", BOB, sealed(2, 1), then=(B_LATCHED, Out("0.a.rtp", ALICE, sealed(2, 1)))),
+        In(1.3, "0.a.rtp", ALICE, sealed(1, 2), then=(Out("0.b.rtp", BOB, sealed(1, 2)),)),
+        In(1.4, "0.a.rtp", ("192.0.2.10", 1025), sealed(1, 3)),
+    ), {"0.a": 4}),
+    Case("SRTP ends on one side and the other has RTP", (
+        *ENDING,
+        In(1.2, "0.a.rtp", ALICE, sealed(1, 2, _GCM), then=(Out("0.b.rtp", BOB, rtp(2)),)),
+        In(1.2, "0.a.rtp", ALICE, sealed(1, 2, _GCM)),
+        In(1.2, "0.a.rtp", ALICE, rtp(3, bytes(50))),
+        In(1.3, "0.b.rtp", BOB, rtp(2), then=(Out("0.a.rtp", ALICE, sealed(2, 2, _GCM)),)),
+        In(1.4, "0.b.rtp", BOB, RTCP, then=(Out("0.a.rtp", ALICE, sealed_rtcp(2, 0, _GCM)),)),
+        In(1.4, "0.b.rtp", BOB, RTCP, then=(Out("0.a.rtp", ALICE, sealed_rtcp(2, 1, _GCM)),)),
+        In(1.5, "0.a.rtp", ALICE, sealed_rtcp(1, 0, _GCM), then=(Out("0.b.rtp", BOB, RTCP),)),
+    ), {"0.a": 2}),
+    Case("SRTP of an old key, sealed with a new one", (
+        *BOTH_KNOWN,
+        Do(0.2, Security("s", 0, "a", "srtp", (key(1),), key(2))),
+        Do(0.2, Security("s", 0, "b", "srtp", (key(3, _GCM),), key(4, _GCM))),
+        In(1.0, "0.a.rtp", ALICE, sealed(1, 1), then=(A_LATCHED,)),
+        In(1.1, "0.b.rtp", BOB, sealed(3, 1, _GCM), then=(B_LATCHED, Out("0.a.rtp", ALICE, sealed(2, 1)))),
+        In(1.2, "0.a.rtp", ALICE, sealed(1, 2), then=(Out("0.b.rtp", BOB, sealed(4, 2, _GCM)),)),
+        Do(2.0, Security("s", 0, "a", "srtp", (key(5),), key(2))),
+        In(2.1, "0.a.rtp", ALICE, sealed(1, 3)),
+        In(2.1, "0.a.rtp", ALICE, sealed(5, 4), then=(Out("0.b.rtp", BOB, sealed(4, 4, _GCM)),)),
+        In(2.2, "0.b.rtp", BOB, sealed(3, 2, _GCM), then=(Out("0.a.rtp", ALICE, sealed(2, 2)),)),
+    ), {"0.a": 1}),
+    Case("R17: nothing crosses while it is not known that both sides end", (
+        *BOTH_LATCHED,
+        Do(1.2, Security("s", 0, "a", "srtp", (key(1),), key(2))),
+        In(1.3, "0.a.rtp", ALICE, sealed(1, 2)),
+        In(1.3, "0.b.rtp", BOB, rtp(2)),
+        Do(1.4, Security("s", 0, "b", "rtp")),
+        In(1.5, "0.a.rtp", ALICE, sealed(1, 3), then=(Out("0.b.rtp", BOB, rtp(3)),)),
+        In(1.5, "0.b.rtp", BOB, rtp(3), then=(Out("0.a.rtp", ALICE, sealed(2, 3)),)),
+    )),
     Case("nothing is sent to the SDP address before its first packet", (
         *BOTH_KNOWN,
         In(1.0, "0.a.rtp", ALICE, rtp(1), then=(A_LATCHED,)),
