@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "layout.h"
+#define PROGRAM "frames"
+#include "generator.h"
 
 enum { BATCH = 16, WITHOUT_END = 2000000000 };
 
@@ -22,32 +22,8 @@ static void stop(int number)
 	(void)number; /* that there was a signal ends the call */
 }
 
-static __u64 now(void)
-{
-	struct timespec at;
-	clock_gettime(CLOCK_MONOTONIC, &at);
-	return at.tv_sec * 1000000000ull + at.tv_nsec;
-}
-
-static int fail(const char *what)
-{
-	fprintf(stderr, "frames: ");
-	perror(what);
-	return 1;
-}
-
-static size_t whole(const char *path, void *into, size_t room)
-{
-	FILE *stream = fopen(path, "rb");
-	size_t read = stream ? fread(into, 1, room, stream) : 0;
-	if (stream)
-		fclose(stream);
-	return read;
-}
-
 int main(int count, char **words)
 {
-	static struct flow flows[MAX_FLOWS];
 	static char template[4096];
 	if (count != 9) {
 		fprintf(stderr, "usage: frames OBJECT DEVICE TEMPLATE FLOWS PREFIX RATE SECONDS BURST\n");
@@ -56,7 +32,7 @@ int main(int count, char **words)
 	double rate = atof(words[6]), seconds = atof(words[7]);
 	size_t length = whole(words[3], template, sizeof template);
 	struct pace pace = {
-		.flows = whole(words[4], flows, sizeof flows) / sizeof *flows,
+		.flows = read_flows(words[4]),
 		.device = if_nametoindex(words[2]),
 		.prefix = atoi(words[5]),
 		.burst = atof(words[8]) * 1000,

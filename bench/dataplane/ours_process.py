@@ -24,6 +24,7 @@ from seaway.media.flows import Flow, FlowKey, FlowTable, PortKind  # noqa: E402
 
 FIRST_A, FIRST_B = 40000, 50000
 _MANY, _PORTS = 4000, 100
+_BUFFER = 4 * 1024 * 1024  # octets, as runtime/sockets.py asks for
 
 
 def _table(engine: str, folder: Path) -> tuple[FlowTable, subprocess.Popen[bytes] | None]:
@@ -40,6 +41,8 @@ def _table(engine: str, folder: Path) -> tuple[FlowTable, subprocess.Popen[bytes
 
 def _bound(host: str, port: int) -> socket.socket:
     made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+        made.setsockopt(socket.SOL_SOCKET, option, _BUFFER)
     made.bind((host, port))
     made.setblocking(False)
     return made

@@ -6,38 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
-#include "layout.h"
+#define PROGRAM "packets"
+#include "generator.h"
 
 enum { BURST = 16, HEADERS = 14 + 20 + 8, ROOM = 2048 };
 
-static struct flow flows[MAX_FLOWS];
 static int sockets[MAX_FLOWS];
 static char template[ROOM], packets[BURST][ROOM];
-
-static __u64 now(void)
-{
-	struct timespec at;
-	clock_gettime(CLOCK_MONOTONIC, &at);
-	return at.tv_sec * 1000000000ull + at.tv_nsec;
-}
-
-static int fail(const char *what)
-{
-	fprintf(stderr, "packets: ");
-	perror(what);
-	return 1;
-}
-
-static size_t whole(const char *path, void *into, size_t room)
-{
-	FILE *stream = fopen(path, "rb");
-	size_t read = stream ? fread(into, 1, room, stream) : 0;
-	if (stream)
-		fclose(stream);
-	return read;
-}
 
 static int opened(const char *source, const char *target, const struct flow *flow)
 {
@@ -73,7 +49,7 @@ int main(int count, char **words)
 		return 2;
 	}
 	size_t length = whole(words[3], template, ROOM);
-	unsigned number = whole(words[4], flows, sizeof flows) / sizeof *flows;
+	unsigned number = read_flows(words[4]);
 	int prefix = atoi(words[5]);
 	double rate = atof(words[6]);
 	__u64 interval = rate > 0 ? 1e9 / rate : 0;

@@ -18,9 +18,19 @@ ICE = (
     "a=rtcp-mux", "a=rtcp:30009", "a=mid:0", "a=x-seaway-media:1 ufrag=forged pwd=forged", "a=x-unknown:kept",
 )  # fmt: skip
 
+ANSWER = (0.1, 200, sdp("198.51.100.20", 40000))
+
 
 def answering(phone: Phone, *steps: tuple[float, int, bytes]) -> None:
     phone.script = list(steps)
+
+
+def couple(*steps: tuple[float, int, bytes], transport: str = "tls") -> tuple[Pair, Phone, Phone]:
+    """Two nodes, alice inside, and bob outside, who answers as `steps` say."""
+    pair = Pair()
+    alice, bob = pair.inside("alice"), pair.outside("bob", transport)
+    answering(bob, *steps)
+    return pair, alice, bob
 
 
 def talk(pair: Pair, caller: Phone, callee: Phone, offer: bytes = b"", seconds: float = 2.0) -> tuple[Dialog, Dialog]:
@@ -52,8 +62,7 @@ def closed_once(pair: Pair, sessions: int = 1) -> None:
 
 @pytest.mark.parametrize("direction", ["in", "out"])
 def test_each_leg_has_the_addresses_of_its_relay(direction: str) -> None:
-    pair = Pair()
-    alice, bob = pair.inside("alice"), pair.outside("bob")
+    pair, alice, bob = couple()
     caller, callee = (bob, alice) if direction == "in" else (alice, bob)
     answering(callee, (0.1, 180, b""), (0.3, 200, sdp(callee.address[0], 40000, *ICE)))
     dialog, other = talk(pair, caller, callee, sdp(caller.address[0], 41000, *ICE))
@@ -89,9 +98,7 @@ def test_each_leg_has_the_addresses_of_its_relay(direction: str) -> None:
 
 
 def test_what_the_relays_are_told() -> None:
-    pair = Pair()
-    alice, bob = pair.inside("alice"), pair.outside("bob")
-    answering(bob, (0.1, 200, sdp("192.168.7.7", 40000)))
+    pair, alice, bob = couple((0.1, 200, sdp("192.168.7.7", 40000)))
     talk(pair, alice, bob, sdp("10.0.0.20", 41000))
     (edge_a, edge_b) = sorted(pair.edge_relay.remotes, key=lambda each: each.leg)
     assert (edge_b.rtp, edge_b.rtcp) == (("192.168.7.7", 40000), ("192.168.7.7", 40001))
@@ -114,8 +121,7 @@ def test_what_the_relays_are_told() -> None:
 
 @pytest.mark.parametrize("delay", [0.0, 0.02, 1.0, 3.0])
 def test_a_slow_relay_delays_the_call_and_nothing_else(delay: float) -> None:
-    pair = Pair()
-    alice, bob = pair.inside("alice"), pair.outside("bob", "udp")
+    pair, alice, bob = couple(transport="udp")
     pair.core_relay.delay = pair.edge_relay.delay = delay
     answering(bob, (0.1, 183, sdp("198.51.100.20", 40000)), (0.2, 180, b""), (0.3, 200, sdp("198.51.100.20", 40000)))
     dialog, other = talk(pair, alice, bob, sdp(), 10)
@@ -132,8 +138,7 @@ def test_a_slow_relay_delays_the_call_and_nothing_else(delay: float) -> None:
 @pytest.mark.parametrize("delay", [0.02, 1.2])
 def test_late_offer(delay: float) -> None:
     """INVITE without SDP: the offer comes in 183 and 200 (and in repetitions of it), the answer in the ACK."""
-    pair = Pair()
-    alice, bob = pair.inside("alice"), pair.outside("bob", "udp")
+    pair, alice, bob = couple(transport="udp")
     pair.core_relay.delay = pair.edge_relay.delay = delay
     alice.ack_body = sdp("10.0.0.20", 41000)
     offer = sdp("198.51.100.20", 40000)
@@ -151,9 +156,7 @@ def test_late_offer(delay: float) -> None:
 
 
 def test_re_invite_adds_video() -> None:
-    pair = Pair()
-    alice, bob = pair.inside("alice"), pair.outside("bob")
-    answering(bob, (0.1, 200, sdp("198.51.100.20", 40000)))
+    pair, alice, bob = couple(ANSWER)
     dialog, other = talk(pair, alice, bob, sdp("10.0.0.20", 41000))
     before = places(other.bodies[-1])
     answering(alice, (0.1, 200, sdp("10.0.0.20", 41000, video=41002)))
@@ -177,9 +180,7 @@ def test_re_invite_adds_video() -> None:
 
 
 def test_a_failing_re_invite_keeps_the_call() -> None:
-    pair = Pair()
-    alice, bob = pair.inside("alice"), pair.outside("bob")
-    answering(bob, (0.1, 200, sdp("198.51.100.20", 40000)))
+    pair, alice, bob = couple(ANSWER)
     dialog, _ = talk(pair, alice, bob, sdp("10.0.0.20", 41000))
     pair.edge_relay.fail = "no ports left"
     alice.invite(dialog, sdp("10.0.0.20", 41000, video=41002))
@@ -197,8 +198,7 @@ def test_a_failing_re_invite_keeps_the_call() -> None:
 
 @pytest.mark.parametrize("node", ["core", "edge"])
 def test_a_relay_without_ports_is_503(node: str) -> None:
-    pair = Pair()
-    alice, bob = pair.inside("alice"), pair.outside("bob")
+    pair, alice, bob = couple()
     (pair.core_relay if node == "core" else pair.edge_relay).fail = "no ports left"
     dialog = alice.call(bob.uri, sdp())
     pair.net.run(2)
@@ -209,8 +209,7 @@ def test_a_relay_without_ports_is_503(node: str) -> None:
 
 
 def test_a_relay_that_never_answers_is_503_in_time() -> None:
-    pair = Pair()
-    alice, bob = pair.inside("alice"), pair.outside("bob")
+    pair, alice, bob = couple()
     pair.core_relay.mute = True
     dialog = alice.call(bob.uri, sdp())
     pair.net.run(15)
@@ -221,9 +220,7 @@ def test_a_relay_that_never_answers_is_503_in_time() -> None:
 
 def test_an_answer_that_cannot_have_ports_fails_the_call() -> None:
     """The 200 brings the first SDP and the relay is full: the caller must not wait for ever."""
-    pair = Pair()
-    alice, bob = pair.inside("alice"), pair.outside("bob")
-    answering(bob, (0.1, 200, sdp("198.51.100.20", 40000)))
+    pair, alice, bob = couple(ANSWER)
     pair.edge_relay.fail = "no ports left"
     dialog = alice.call(bob.uri)
     pair.net.run(3)
@@ -234,8 +231,7 @@ def test_an_answer_that_cannot_have_ports_fails_the_call() -> None:
 @pytest.mark.parametrize("body", [b"v=0\r\nm=audio x RTP/AVP 0\r\n", b"garbage", b"v=0\r\nm=audio 4000 RTP/AVP 0\r\n"])
 def test_sdp_that_cannot_be_read(body: bytes) -> None:
     """R29: 488 or 400 for this call only, whether it is the offer or the answer."""
-    pair = Pair()
-    alice, bob = pair.inside("alice"), pair.outside("bob")
+    pair, alice, bob = couple()
     dialog = alice.call(bob.uri, body)
     pair.net.run(2)
     assert len(dialog.statuses) == 1 and dialog.statuses[0] in (400, 488)
@@ -250,8 +246,7 @@ def test_sdp_that_cannot_be_read(body: bytes) -> None:
 @pytest.mark.parametrize("when", [0.0, 0.5, 1.0, 1.5, 2.5, 3.5])
 def test_cancel_at_any_time(when: float) -> None:
     """Also while the relay of either node is being asked."""
-    pair = Pair()
-    alice, bob = pair.inside("alice", "udp"), pair.outside("bob")
+    pair, alice, bob = couple()
     pair.core_relay.delay = pair.edge_relay.delay = 1.0
     answering(bob, (0.5, 180, b""), (3.0, 200, sdp("198.51.100.20", 40000)))
     dialog = alice.call(bob.uri, sdp())
@@ -267,9 +262,7 @@ def test_cancel_at_any_time(when: float) -> None:
 
 @pytest.mark.parametrize("status", [404, 486, 503, 603])
 def test_a_refused_call_closes_its_session(status: int) -> None:
-    pair = Pair()
-    alice, bob = pair.inside("alice"), pair.outside("bob")
-    answering(bob, (0.1, 180, b""), (0.2, status, b""))
+    pair, alice, bob = couple((0.1, 180, b""), (0.2, status, b""))
     dialog = alice.call(bob.uri, sdp())
     pair.net.run(2)
     assert dialog.statuses == [180, status]
@@ -279,9 +272,7 @@ def test_a_refused_call_closes_its_session(status: int) -> None:
 
 
 def test_both_hang_up_at_once() -> None:
-    pair = Pair()
-    alice, bob = pair.inside("alice"), pair.outside("bob")
-    answering(bob, (0.1, 200, sdp("198.51.100.20", 40000)))
+    pair, alice, bob = couple(ANSWER)
     dialog, other = talk(pair, alice, bob, sdp())
     alice.bye(dialog)
     bob.bye(other)
@@ -292,8 +283,7 @@ def test_both_hang_up_at_once() -> None:
 @pytest.mark.parametrize("leg", ["caller", "callee"])
 def test_the_phone_came_back_on_another_connection(leg: str) -> None:
     """Its TLS connection breaks mid-call; after it has registered again, requests reach it there."""
-    pair = Pair()
-    alice, bob = pair.inside("alice"), pair.outside("bob")
+    pair, alice, bob = couple()
     caller, callee = (bob, alice) if leg == "caller" else (alice, bob)
     answering(callee, (0.1, 200, sdp(callee.address[0], 40000)))
     dialog, other = talk(pair, caller, callee, sdp(caller.address[0], 41000))
@@ -311,9 +301,7 @@ def test_the_phone_came_back_on_another_connection(leg: str) -> None:
 
 
 def test_a_phone_that_is_gone_does_not_keep_the_session() -> None:
-    pair = Pair()
-    alice, bob = pair.inside("alice"), pair.outside("bob")
-    answering(bob, (0.1, 200, sdp("198.51.100.20", 40000)))
+    pair, alice, bob = couple(ANSWER)
     dialog, _ = talk(pair, alice, bob, sdp())
     assert bob.flow is not None
     pair.net.cut(bob.host, bob.flow)
@@ -324,9 +312,7 @@ def test_a_phone_that_is_gone_does_not_keep_the_session() -> None:
 
 
 def test_a_lost_relay_refuses_new_calls_until_it_is_back() -> None:
-    pair = Pair()
-    alice, bob = pair.inside("alice"), pair.outside("bob")
-    answering(bob, (0.1, 200, sdp("198.51.100.20", 40000)))
+    pair, alice, bob = couple(ANSWER)
     pair.core_relay.delay = 1.0
     waiting = alice.call(bob.uri, sdp())
     pair.net.run(0.3)
@@ -347,9 +333,7 @@ def test_a_lost_relay_refuses_new_calls_until_it_is_back() -> None:
 
 def test_an_offer_never_passes_without_its_media_session() -> None:
     """What the relay has lost cannot be rewritten: unchanged, the SDP would lead the media past the relay."""
-    pair = Pair()
-    alice, bob = pair.inside("alice"), pair.outside("bob")
-    answering(bob, (0.1, 200, sdp("198.51.100.20", 40000)))
+    pair, alice, bob = couple(ANSWER)
     dialog, _ = talk(pair, alice, bob, sdp())
     pair.media(pair.core, lambda core: core.media_lost(pair.net.now))
     pair.net.run(0.5)
@@ -366,9 +350,7 @@ def test_an_offer_never_passes_without_its_media_session() -> None:
 
 
 def test_a_relay_that_comes_back_with_its_sessions_keeps_the_calls() -> None:
-    pair = Pair()
-    alice, bob = pair.inside("alice"), pair.outside("bob")
-    answering(bob, (0.1, 200, sdp("198.51.100.20", 40000)))
+    pair, alice, bob = couple(ANSWER)
     dialog, _ = talk(pair, alice, bob, sdp())
     pair.media(pair.core, lambda core: core.media_lost(pair.net.now))
     pair.net.run(0.5)
@@ -382,9 +364,7 @@ def test_a_relay_that_comes_back_with_its_sessions_keeps_the_calls() -> None:
 
 
 def test_a_relay_that_comes_back_empty_ends_the_calls_it_had() -> None:
-    pair = Pair()
-    alice, bob = pair.inside("alice"), pair.outside("bob")
-    answering(bob, (0.1, 200, sdp("198.51.100.20", 40000)))
+    pair, alice, bob = couple(ANSWER)
     dialog, _ = talk(pair, alice, bob, sdp())
     pair.media(pair.core, lambda core: core.media_lost(pair.net.now))
     pair.core_relay.sessions.clear()
@@ -398,9 +378,7 @@ def test_a_relay_that_comes_back_empty_ends_the_calls_it_had() -> None:
 
 
 def test_idle_media_ends_the_session() -> None:
-    pair = Pair()
-    alice, bob = pair.inside("alice"), pair.outside("bob")
-    answering(bob, (0.1, 200, sdp("198.51.100.20", 40000)))
+    pair, alice, bob = couple(ANSWER)
     talk(pair, alice, bob, sdp())
     (session,) = pair.edge_relay.sessions
     idle = pair.edge_config.media_idle
@@ -428,9 +406,7 @@ def restart(pair: Pair, host: Host) -> None:
 @pytest.mark.parametrize("who", ["core", "edge"])
 def test_a_call_is_taken_over_after_a_restart(who: str) -> None:
     """Media outlives signalling: the new process knows the call, and its BYE closes the session."""
-    pair = Pair()
-    alice, bob = pair.inside("alice"), pair.outside("bob", "udp")
-    answering(bob, (0.1, 200, sdp("198.51.100.20", 40000)))
+    pair, alice, bob = couple(ANSWER, transport="udp")
     dialog, other = talk(pair, alice, bob, sdp())
     host = pair.core if who == "core" else pair.edge
     restart(pair, host)
@@ -438,7 +414,7 @@ def test_a_call_is_taken_over_after_a_restart(who: str) -> None:
     (call,) = host.core.snapshot("calls", pair.net.now)
     assert (call["state"], call["caller"]) == ("answered", "alice@example.test")
     assert host.events("call.taken_over")
-    answering(bob, (0.1, 200, sdp("198.51.100.20", 40000)))
+    answering(bob, ANSWER)
     alice.invite(dialog, sdp())  # a re-INVITE keeps its ports
     pair.net.run(2)
     assert dialog.statuses[-1] == 200
@@ -451,9 +427,7 @@ def test_a_call_is_taken_over_after_a_restart(who: str) -> None:
 
 def test_after_a_restart_a_token_never_leads_to_another_phone() -> None:
     """Stream numbers begin again in the new process: an old token must not name somebody else's connection."""
-    pair = Pair()
-    alice, bob = pair.inside("alice"), pair.outside("bob")
-    answering(bob, (0.1, 200, sdp("198.51.100.20", 40000)))
+    pair, alice, bob = couple(ANSWER)
     dialog, _ = talk(pair, alice, bob, sdp())
     restart(pair, pair.edge)
     dave = pair.outside("dave", address="198.51.100.30")
@@ -513,9 +487,7 @@ def test_the_bye_of_an_unwanted_fork_keeps_the_call() -> None:
 
 def test_hanging_up_while_the_relay_is_asked_for_video() -> None:
     """The answer to AddStreams comes after the end: the session is not closed a second time."""
-    pair = Pair()
-    alice, bob = pair.inside("alice"), pair.outside("bob")
-    answering(bob, (0.1, 200, sdp("198.51.100.20", 40000)))
+    pair, alice, bob = couple(ANSWER)
     dialog, other = talk(pair, alice, bob, sdp())
     pair.core_relay.delay = 1.0
     alice.invite(dialog, sdp(video=41002))
@@ -528,9 +500,7 @@ def test_hanging_up_while_the_relay_is_asked_for_video() -> None:
 
 def test_a_relay_that_has_lost_the_session() -> None:
     """Close is answered with Failed: nothing is kept of the call but its history."""
-    pair = Pair()
-    alice, bob = pair.inside("alice"), pair.outside("bob")
-    answering(bob, (0.1, 200, sdp("198.51.100.20", 40000)))
+    pair, alice, bob = couple(ANSWER)
     dialog, _ = talk(pair, alice, bob, sdp())
     pair.core_relay.sessions.clear()
     alice.bye(dialog)

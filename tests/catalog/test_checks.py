@@ -133,6 +133,8 @@ def test_static_nat_with_one_nic_warns(name: str) -> None:  # FW-13
         ("[sip]\nedge_tcp = true", "pair = true", "sip.edge_tcp"),  # S-02
         ('[sip]\nzone_transport = "tcp"', "pair = true", "without TLS"),
         ("", "turn = true", "overlap on TCP"),  # K-09
+        ("", "sip_edge = true", "overlap on TCP"),  # TURN rows of another service
+        ("", "mra = true\nmra_ice = true", None),  # relays over UDP only
         ('[ports]\nrelay = "20000-24999"', "turn = true", None),
         ("", "pair = true", None),
     ],

@@ -7,6 +7,7 @@ from deployments import make
 
 from seaway.catalog.claims import claims
 from seaway.catalog.problems import DeploymentError
+from seaway.catalog.turn_rows import turn_transports
 
 
 @pytest.mark.parametrize(
@@ -79,6 +80,25 @@ def test_turn_and_relay_clash_only_when_turn_is_on(ports: str, refused: str) -> 
     with pytest.raises(DeploymentError) as caught:
         make("", f"[ports]\n{ports}", services="turn = true")
     assert caught.value.setting in (refused, "ports.client_source")
+
+
+@pytest.mark.parametrize("services", ["mra = true\nmra_ice = true", "sip_edge = true", "guest_single_nic = true"])
+def test_turn_clashes_with_whichever_service_brings_it(services: str) -> None:
+    """Several services have rows of TURN; not only the one of that name."""
+    with pytest.raises(DeploymentError) as caught:
+        make("", '[ports]\nrelay = "24000-36000"', services=services)  # media, UDP
+    assert caught.value.setting in ("ports.relay", "ports.client_source")
+    with pytest.raises(DeploymentError):
+        make("", "[ports]\nturn = 40000", services=services)
+    assert make(services=services)
+
+
+def test_transports_of_turn_are_those_of_the_rows() -> None:
+    both, udp = frozenset({"tcp", "udp"}), frozenset({"udp"})
+    assert turn_transports(make()) == (frozenset(), frozenset())
+    assert turn_transports(make(services="turn = true")) == (both, both)
+    assert turn_transports(make(services="mra = true\nmra_ice = true")) == (both, udp)
+    assert turn_transports(make(services="guest_single_nic = true")) == (udp, udp)
 
 
 def test_relay_and_outgoing_sip_overlap_by_default() -> None:  # K-09: a warning, see test_checks.py

@@ -16,6 +16,7 @@ from seaway.catalog.features import FEATURES
 from seaway.catalog.layout import check_firewalls, check_names, check_nodes
 from seaway.catalog.ports import PortRange
 from seaway.catalog.problems import DeploymentError, did_you_mean
+from seaway.catalog.turn_rows import turn_transports
 
 if TYPE_CHECKING:
     from seaway.catalog.deployment import Deployment
@@ -163,7 +164,7 @@ def _warnings(deployment: Deployment) -> Iterator[str]:
     if deployment.sip.zone_transport == "tcp":
         yield "sip.zone_transport: the traversal zone runs without TLS"
     relay, sip = deployment.ports.relay, deployment.ports.sip_source
-    if deployment.service("turn") and relay.low <= sip.high and sip.low <= relay.high:  # K-09
+    if "tcp" in turn_transports(deployment)[1] and relay.low <= sip.high and sip.low <= relay.high:  # K-09
         yield f"ports.relay {relay} and ports.sip_source {sip} overlap on TCP when TURN relays over TCP"
     if deployment.of_role("gateway"):
         media, interop = deployment.ports.media, deployment.ports.interop

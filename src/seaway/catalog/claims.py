@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from seaway.catalog.ports import MAX_PORT, PortRange
 from seaway.catalog.problems import DeploymentError
+from seaway.catalog.turn_rows import turn_transports
 
 if TYPE_CHECKING:
     from seaway.catalog.deployment import Deployment
@@ -76,9 +77,10 @@ def _edge_claims(deployment: Deployment) -> Iterator[Claim]:
     yield Claim("ports.demux", demux, _UDP)
     if deployment.service("h323_calls"):
         yield Claim("services.h323_calls", PortRange(2776, 2777), _TCP, movable=False)
-    if deployment.service("turn"):
-        yield Claim("ports.turn", deployment.turn, _BOTH)
-        yield Claim("ports.relay", ports.relay, _BOTH, pool=True)
+    requests, relayed = turn_transports(deployment)
+    if requests:
+        yield Claim("ports.turn", deployment.turn, requests)
+        yield Claim("ports.relay", ports.relay, relayed | _UDP, pool=True)
         if ports.turn_tcp443 and deployment.turn != PortRange(443, 443):
             yield Claim("ports.turn_tcp443", PortRange(443, 443), _TCP)
     for setting, first, transports in (
