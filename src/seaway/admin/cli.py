@@ -81,6 +81,8 @@ def _guard(run: Callable[[], int | None]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="seaway", description="An open collaboration edge.")
     parser.add_argument("--version", action="version", version=f"seaway {__version__}")
+    from seaway.admin.search import add_locate, add_search
+
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_map(commands.add_parser("map", help="the connection catalog: rows, resolved connections, firewall rules"))
     _add_node(commands.add_parser("node", help="run a node, check its configuration, make its certificates"))
@@ -90,12 +92,15 @@ def _parser() -> argparse.ArgumentParser:
     metrics.add_argument("--openmetrics", action="store_true", help="OpenMetrics instead of Prometheus' own format")
     _add_run_dir(metrics)
     metrics.set_defaults(run=_metrics)
+    add_locate(commands.add_parser("locate", help="where the dial plan looks for an alias, and why"))
+    add_search(commands.add_parser("search", help="one of the last searches of a running node"))
     commands.add_parser("lab", help=f"a network of hosts with firewalls and phones: {', '.join(_LAB)}", add_help=False)
     return parser
 
 
 def _add_map(parser: argparse.ArgumentParser) -> None:
     from seaway.admin import map
+    from seaway.admin.search import add_pattern
 
     kinds = parser.add_subparsers(metavar="WHAT", required=True)
     rows = kinds.add_parser("rows", help="the rows of the reference guide")
@@ -124,6 +129,7 @@ def _add_map(parser: argparse.ArgumentParser) -> None:
     firewall.add_argument("--without", action="append", default=[], metavar="ROW", help="leave the rules of a row out")
     firewall.add_argument("--log", action="store_true", help="log dropped packets")
     firewall.set_defaults(run=map.firewall)
+    add_pattern(kinds.add_parser("pattern", help="what a pattern of the dial plan makes of an alias"))
     status = kinds.add_parser("status", help="the state of each row, from a proof (docs/status.md)")
     status.add_argument("--proof", metavar="FILE", help="what `seaway lab prove --json` wrote")
     status.set_defaults(run=map.status)

@@ -16,6 +16,7 @@ from seaway.call.config import ControlConfig
 from seaway.call.delegation import Delegates
 from seaway.call.directing import Directing
 from seaway.call.events import ControlOutput, LogEvent
+from seaway.call.explaining import Explaining
 from seaway.call.finding import Finder
 from seaway.call.keep_alive import answer_keep_alive
 from seaway.call.large import Large
@@ -85,16 +86,12 @@ class Control:
             passing,
         )  # fmt: skip
         finder = Finder(config, self._zones, self._registrar, self._paths, self._proxy.locator)
+        decisions = Decisions(plan_of(config))
         self._searches = Searches(
-            config,
-            Decisions(plan_of(config)),
-            finder,
-            self._paths,
-            self._anchor,
-            self._proxy,
-            self._admission.identities,
+            config, decisions, finder, self._paths, self._anchor, self._proxy, self._admission.identities,
             self._refusals.refuse,
-        )
+        )  # fmt: skip
+        self.explaining = Explaining(config, decisions, finder, self._searches.records)
         self._screening = Screening(config.policy, self._registered, self._outputs, self.counters)
         self._directing = Directing(self._screening, self._searches, self._proxy, self._dates, self._refusals.refuse)
         self._requests = Requests(

@@ -20,6 +20,7 @@ import uvloop
 
 from seaway.call.config import ControlConfig, Listener
 from seaway.call.control import Control
+from seaway.call.explaining import Explaining
 from seaway.catalog.deployment import Deployment
 from seaway.catalog.model import Transport
 from seaway.catalog.resolve import Resolution
@@ -58,6 +59,8 @@ _CLOCK = 60.0  # seconds between looks at the wall clock
 
 class MediaCore(Core, Protocol):
     """Call control with its media side and its views."""
+
+    explaining: Explaining
 
     def media_ready(self, now: float) -> None: ...
     def media_lost(self, now: float) -> None: ...

@@ -16,6 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seaway.call.explaining import Asked, Explained
 from seaway.media.encoding import MAX_REPLY, ProtocolError, decode_message, encode
 from seaway.media.protocol import Describe, Described, Event, Reply, SessionInfo, Stats, StatsReply
 from seaway.observe import log
@@ -24,12 +25,15 @@ from seaway.runtime.alarms import AlarmBook, AlarmBooks
 from seaway.runtime.control_protocol import CONTROL_SOCKET, SHOWS
 from seaway.runtime.ipc import IpcError, LineConnection, ask, serve
 from seaway.runtime.listener import Connections
+from seaway.runtime.locating import complete
 from seaway.runtime.processes import processes
 from seaway.runtime.relay import SOCKET_NAME
 from seaway.runtime.resolver import Resolver
 from seaway.runtime.turn_status import ask_turn
 from seaway.runtime.udp import UdpListener
+from seaway.wire.digits import parse_digits
 from seaway.wire.endpoint import shown
+from seaway.wire.errors import WireError
 
 if TYPE_CHECKING:
     from seaway.runtime.signalling import MediaCore, Prepared
@@ -104,6 +108,8 @@ class StatusServer:
             answer: dict[str, Any]
             if question.get("do") == "acknowledge":
                 answer = self._acknowledge(question.get("alarm"))
+            elif question.get("do") in ("locate", "search"):
+                answer = {"rows": await complete(_explained(self._core, question), self._resolver)}
             elif show in SHOWS:
                 answer = {"show": show, "rows": await self._rows(show)}
             else:
@@ -245,6 +251,23 @@ class StatusServer:
             return decode_message(await ask(path, encode(question), max_line=MAX_REPLY, timeout=2.0))
         except ProtocolError as error:
             raise IpcError(path, str(error), "look at the log of the relay") from None
+
+
+def _explained(core: MediaCore, question: dict[str, object]) -> Explained:
+    """The answer to `seaway locate` or `seaway search`. Raises `ValueError`."""
+    now = time.monotonic()
+
+    def text(name: str) -> str:
+        return str(question.get(name, ""))
+
+    if question["do"] == "locate":
+        authenticated = question.get("authenticated") == "yes"
+        asked = Asked(text("alias"), text("zone"), text("source"), text("protocol"), authenticated)
+        return core.explaining.locate(asked, now)
+    try:
+        return core.explaining.search(parse_digits(text("search").encode(), maximum=2**53), now)
+    except WireError:
+        raise ValueError("a search is known by its number; `seaway status searches` lists them") from None
 
 
 def _session(info: SessionInfo) -> dict[str, object]:
