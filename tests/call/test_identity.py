@@ -145,7 +145,8 @@ def test_the_policy_of_a_zone_decides_who_is_asked(method: str, policy: Any) -> 
     headers = ["Contact: <sip:alice@192.0.2.10>"]
     to = "<sip:alice@example.test>" if method == "REGISTER" else "<sip:bob@example.test>"
     uri = "sip:example.test" if method == "REGISTER" else "sip:bob@example.test"
-    status = made.status(request(method, uri, headers=headers, to=to), made.udp())
+    frm = "<sip:eve@elsewhere.test>;tag=e" if policy == "do-not-check" and method != "REGISTER" else to + ";tag=e"
+    status = made.status(request(method, uri, headers=headers, to=to, frm=frm), made.udp())
     asked = policy == "check" or (policy == "do-not-check" and method == "REGISTER")
     assert (status in (401, 407)) == asked, status
     assert len(made.control._registrar) == (method == "REGISTER" and not asked)

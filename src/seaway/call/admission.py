@@ -16,19 +16,12 @@ from seaway.wire.sip.auth import digest_parameters
 from seaway.wire.sip.errors import SipError
 from seaway.wire.sip.message import Message, Request
 
-__all__ = ["Admission", "Elsewhere", "Refusal", "address_of_record"]
+__all__ = ["Admission", "Elsewhere", "Refusal", "address_of_record", "says_more"]
 
 Headers = tuple[tuple[bytes, bytes], ...]
-UNTRUSTED = frozenset(
-    (
-        b"p-asserted-identity", b"p-preferred-identity", b"remote-party-id", b"diversion", b"history-info", b"identity",
-        b"p-asserted-service", b"p-preferred-service", b"p-associated-uri", b"p-called-party-id", b"p-served-user",
-        b"p-charging-vector", b"p-charging-function-addresses", b"p-profile-key", b"p-user-database",
-        b"p-visited-network-id",
-    )
-)  # fmt: skip
-"""What only a trusted peer may say (RFC 3325 §5, RFC 7315, RFC 5502, RFC 7044, RFC 5806)."""
-_PREFIXES = (b"x-cisco-", b"x-seaway-")
+_UNTRUSTED = frozenset((b"remote-party-id", b"diversion", b"history-info", b"identity"))
+"""What only a trusted peer may say (RFC 3325 §5, RFC 7044, RFC 5806), beside every P- and X- header (R22)."""
+_PREFIXES = (b"p-", b"x-")
 _RETRY: Headers = ((b"Retry-After", b"10"),)
 
 
@@ -51,6 +44,12 @@ class Elsewhere:
     domain: bytes
     credentials: Credentials
     value: bytes
+
+
+def says_more(message: Message) -> bool:
+    """Whether there is something in `message` that only a trusted peer may say."""
+    joined = b"\n" + b"\n".join(message.names)
+    return b"\np-" in joined or b"\nx-" in joined or not _UNTRUSTED.isdisjoint(message.names)
 
 
 class Admission:
@@ -142,10 +141,9 @@ class Admission:
         """Remove what only a trusted peer may say, but not what is `allowed`, and the credentials for our realm (R22,
         RFC 3261 §22.3)."""
         names = message.names
-        joined = b"\n".join(names)
-        if not UNTRUSTED.isdisjoint(names) or any(prefix in joined for prefix in _PREFIXES):
+        if says_more(message):
             for name in set(names):
-                if (name in UNTRUSTED or name.startswith(_PREFIXES)) and name.decode("ascii") not in allowed:
+                if (name in _UNTRUSTED or name.startswith(_PREFIXES)) and name.decode("ascii") not in allowed:
                     message.remove(name)
         for field in (b"proxy-authorization", b"authorization"):
             if field in message.names and (field != b"authorization" or self._is_register(message)):

@@ -1,20 +1,25 @@
 """Whether a request that begins something may: by the authentication policy of its zone and by credentials.
 
 "check": the credentials of a local user, or of a domain whose users another node keeps, which is asked
-(`delegation.py`). "do-not-check": the request passes unauthenticated; but nobody registers so from an untrusted zone.
-"treat-as-authenticated": the zone is taken to have checked.
+(`delegation.py`). "do-not-check": the request passes unauthenticated; but from an untrusted zone nobody registers so,
+or claims to be one of ours. "treat-as-authenticated": the zone is taken to have checked. The policy of the local zone
+is that of phones, known by the connection or address that they registered from.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from seaway.call.admission import Admission, Elsewhere, Refusal
+from seaway.call.admission import Admission, Elsewhere, Refusal, address_of_record
 from seaway.call.delegation import Delegates
 from seaway.call.zones import Zone
 from seaway.core.sip.context import Context
+from seaway.core.sip.registrar import Registrar
+from seaway.policy.zone_settings import ZoneSettings
 from seaway.wire.errors import WireError
 from seaway.wire.sip.errors import SipError
+from seaway.wire.sip.message import Request
+from seaway.wire.sip.nameaddr import uri_of
 
 __all__ = ["Authorising", "Proceed"]
 
@@ -26,9 +31,12 @@ class Authorising:
     """Of one node. `refuse` answers a request that may not."""
 
     def __init__(
-        self, admission: Admission, delegates: Delegates, refuse: Callable[[Context, Refusal, float], None]
-    ) -> None:
+        self, admission: Admission, delegates: Delegates, registrar: Registrar, local: ZoneSettings,
+        refuse: Callable[[Context, Refusal, float], None],
+    ) -> None:  # fmt: skip
         self._admission = admission
+        self._registrar = registrar
+        self._local = local.authentication
         self._delegates = delegates
         self._refuse = refuse
 
@@ -38,13 +46,30 @@ class Authorising:
         policy = settings.authentication
         if not zone.trusted:
             self._admission.claims(context.request, settings.allow_headers)
-        if policy == "treat-as-authenticated":
+        if self._local != "check" and not zone.trusted and self._registered(context, now):
+            context.authenticated = self._local == "treat-as-authenticated"
+            proceed(now)
+        elif policy == "treat-as-authenticated":
             context.authenticated = True
             proceed(now)
-        elif policy == "do-not-check" and (zone.trusted or context.request.method != b"REGISTER"):
+        elif policy == "do-not-check" and (zone.trusted or self._passes(context.request)):
             proceed(now)
         else:
             self._check(context, proceed, now)
+
+    def _passes(self, request: Request) -> bool:
+        """Whether a stranger's request may pass unproved: nobody registers so, nor calls in the name of one of ours."""
+        return request.method != b"REGISTER" and not self._admission.identities.ours(request)
+
+    def _registered(self, context: Context, now: float) -> bool:
+        """Whether the request comes from where the user in From is registered; then it counts as this user's."""
+        if context.request.method == b"REGISTER":
+            return False
+        aor = address_of_record(uri_of(context.request.require(b"from"))) or b""
+        if not any(each.flow is context.flow for each in self._registrar.lookup(aor, now)):
+            return False
+        context.user = aor
+        return True
 
     def _check(self, context: Context, proceed: Proceed, now: float) -> None:
         request, source = context.request, context.flow.remote[0]

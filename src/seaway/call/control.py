@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable
 
-from seaway.call.admission import UNTRUSTED, Admission, Refusal
+from seaway.call.admission import Admission, Refusal, says_more
 from seaway.call.anchor import Anchor
 from seaway.call.authorising import Authorising
 from seaway.call.config import ControlConfig
@@ -79,7 +79,7 @@ class Control:
         self._noise = Noise(self.counters)
         self._refusals = Refusals(self._proxy, self._outputs, self._noise)
         delegates = Delegates(self._zones, self._sides, self._proxy, random, config.node, self.counters)
-        authorising = Authorising(self._admission, delegates, self._refusals.refuse)
+        authorising = Authorising(self._admission, delegates, self._registrar, config.local_zone, self._refusals.refuse)
         passing = Passing(self._zones, self._paths, self._admission, self._proxy, config.registrar.strict_path)
         self._registering = Registering(
             config, self._sides, self._registrar, self._proxy, self._refusals, self._outputs, self._dates, authorising,
@@ -257,8 +257,8 @@ class Control:
 
     def response(self, branch: Branch, response: Response, now: float) -> bool:
         """A response on its way upstream."""
-        if not UNTRUSTED.isdisjoint(response.names) and not self._trusted(branch):
-            self._admission.clean(response)
+        if says_more(response) and not self._trusted(branch):
+            self._admission.clean(response, self._zones.allow_headers)
         if branch.call is None:
             return True
         return self._anchor.carry_response(

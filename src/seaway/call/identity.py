@@ -69,6 +69,11 @@ class Identities:
         aor = address_of_record(uri_of(request.require(b"to" if request.method == b"REGISTER" else b"from"))) or b""
         return self._default if aor == _ANONYMOUS else aor.rpartition(b"@")[2]
 
+    def ours(self, request: Request) -> bool:
+        """Whether From names a user of our domains. Raises `SipError`."""
+        aor = address_of_record(uri_of(request.require(b"from"))) or b""
+        return aor.rpartition(b"@")[2] in self._domains
+
     def of(self, request: Request, user: str) -> bytes:
         """The address-of-record of the authenticated `user`: in the domain of From when that is ours."""
         aor = address_of_record(uri_of(request.require(b"from"))) or b""

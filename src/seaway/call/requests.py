@@ -54,6 +54,10 @@ class Requests:
         zone = self._zones.of(flow)
         context.zone = zone
         method = request.method
+        if zone.refused:
+            names = ", ".join(flow.peer_names)
+            self._refuse(context, Refusal(403, f"no access rule of the default zone lets {names} in"), now)
+            return
         if zone.kind == "traversal-server":
             link = self._zones.links[zone.name]
             assert isinstance(link, ServerLink)
@@ -89,9 +93,9 @@ class Requests:
     def _authorised(self, context: Context, zone: Zone, now: float) -> None:
         """Whoever asks may ask."""
         if not zone.trusted:
-            self._admission.clean(context.request, zone.settings.allow_headers)
             if context.user is not None:
                 zone = self._zones.local  # one of ours, wherever they are
+            self._admission.clean(context.request, zone.settings.allow_headers)
         self._admission.identities.take(context)
         self._start(context, zone, now)
 
@@ -124,7 +128,7 @@ class Requests:
         """A request that carries our route token: its dialog was admitted before (RFC 3261 §16.4)."""
         context.admitted = True
         if not zone.trusted:
-            self._admission.clean(context.request, zone.settings.allow_headers)
+            self._admission.clean(context.request, self._zones.allow_headers)
         self._anchor.find(context)
         if context.call is None and self._anchor.needs_call(context.request, zone, token):
             self._refuse(context, Refusal(481, "the media session of this call is gone"), now)

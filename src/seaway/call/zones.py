@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from seaway.call.config import ControlConfig, NeighbourZone, TraversalZone
@@ -19,6 +19,7 @@ from seaway.core.sip.proxy import Proxy
 from seaway.core.sip.sides import Sides, host_port
 from seaway.core.traversal.zone import Dropped, ProbeZone, SendPing, StateChanged, ZoneClient, ZoneServer, ZoneState
 from seaway.identity.digest import Authenticator, Challenge, Credentials, DigestError, Verdict, answer, choose, ha1
+from seaway.policy.access import Access
 from seaway.policy.zone_settings import ZoneSettings
 from seaway.wire.endpoint import shown
 from seaway.wire.sip.auth import digest_parameters
@@ -30,6 +31,7 @@ __all__ = ["DEFAULT_ZONE", "ClientLink", "ServerLink", "Zone", "Zones"]
 ZoneKind = Literal["default", "local", "neighbour", "traversal-client", "traversal-server", "dns"]
 _UNTRUSTED = frozenset(("default", "local", "dns"))  # strangers, endpoints, whoever a domain belongs to
 _STRENGTH = {"udp": 0, "tcp": 1, "tls": 2}  # how much a source address over this transport proves
+_LET_IN = 10_000  # certificates whose access was decided
 _MAX_REFUSALS = 5  # wrong digests on one connection before it is closed
 
 
@@ -40,6 +42,7 @@ class Zone:
     name: str
     kind: ZoneKind
     settings: ZoneSettings = field(default_factory=ZoneSettings)
+    refused: bool = False  # an access rule keeps it out
 
     @property
     def trusted(self) -> bool:
@@ -257,7 +260,11 @@ class Zones:
         random: Callable[[int], bytes],
     ) -> None:  # fmt: skip
         self.default = Zone("default", "default", config.default_zone.settings)
+        self._access = Access(config.default_zone.access)
+        self._let_in: dict[tuple[str, ...], Zone] = {}  # by the names in a certificate
         self.local = Zone("local", "local", config.local_zone)
+        # Inside a dialog nobody knows whether an untrusted peer is a phone of ours or a stranger.
+        self.allow_headers = (*self.default.settings.allow_headers, *self.local.settings.allow_headers)
         self.links: dict[str, ClientLink | ServerLink] = {}
         for zone in config.traversal:
             if zone.role == "client":
@@ -281,18 +288,35 @@ class Zones:
         """The zone of `flow`; "no zone" is the default zone, the least trusted one (R40)."""
         if flow.zone is not None:
             link = self.links.get(flow.zone)
-            return link.zone if link is not None else self.default
+            return link.zone if link is not None else self._stranger(flow)
         found = self._by_address.get(flow.remote[0])
         if found is None:
-            return self.default
+            return self._stranger(flow)
         zone, neighbour = found
         if flow.nic != neighbour.nic or _STRENGTH[flow.transport] < _STRENGTH[neighbour.transport]:
-            return self.default  # an address in a datagram is easily forged
+            return self._stranger(flow)  # an address in a datagram is easily forged
         if neighbour.verify_name is not None and neighbour.verify_name.lower() not in {
             name.lower() for name in flow.peer_names
         }:
-            return self.default
+            return self._stranger(flow)
         return zone
+
+    def _stranger(self, flow: Flow) -> Zone:
+        """The default zone as it is for `flow`: access rules look at the names in its certificate."""
+        names = flow.peer_names
+        if not names or not self._access:
+            return self.default
+        known = self._let_in.get(names)
+        if known is None:
+            rule = self._access.decide(names)
+            settings = self.default.settings
+            if rule is not None and rule.authentication is not None:
+                settings = replace(settings, authentication=rule.authentication)
+            known = Zone("default", "default", settings, refused=rule is None or rule.action == "deny")
+            if len(self._let_in) >= _LET_IN:
+                self._let_in.clear()
+            self._let_in[names] = known
+        return known
 
     def named(self, name: str) -> Zone | None:
         """The traversal or neighbour zone `name`."""
