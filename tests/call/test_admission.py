@@ -6,6 +6,7 @@ import pytest
 
 from seaway.call.config import NeighbourZone, Rule, User
 from seaway.call.control import Control
+from seaway.call.events import Offence
 from seaway.core.sip.io import Flow, Send, SendTo
 from seaway.identity.digest import Challenge, answer, ha1
 from seaway.wire.sip.auth import digest_parameters
@@ -27,6 +28,7 @@ class Desk:
         self.now = 0.0
         self.sent: list[tuple[Flow, Request | Response, bytes]] = []
         self.dialled: list[SendTo] = []
+        self.offences: list[Offence] = []
         self._number = 0
 
     def udp(self, host: str = "192.0.2.10", port: int = 5060, nic: str = "inner") -> Flow:
@@ -40,6 +42,8 @@ class Desk:
                 sent.append((output.flow, parse(output.data), output.data))
             elif isinstance(output, SendTo):
                 self.dialled.append(output)
+            elif isinstance(output, Offence):
+                self.offences.append(output)
         self.sent += sent
         return sent
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from seaway.call.events import AskPolicy, LogEvent, MediaCommand
+from seaway.call.events import AskPolicy, LogEvent, MediaCommand, Offence
 from seaway.core.dns.io import Answer, Resolve
 from seaway.core.sip.io import Address, CloseFlow, Flow, Hop, Send, SendTo
 
@@ -54,6 +54,7 @@ class Host:
     relay: Callable[[Any], list[tuple[float, Any]]] | None = None  # command -> (delay, reply)
     policy: Callable[[dict[str, str]], tuple[float, bytes | None, str]] | None = None  # form -> delay, script, problem
     log: list[LogEvent] = field(default_factory=list)
+    offences: list[Offence] = field(default_factory=list)
     commands: list[Any] = field(default_factory=list)
     dials: list[tuple[float, Hop]] = field(default_factory=list)
     udp: dict[tuple[Address, Address], Flow] = field(default_factory=dict)
@@ -163,6 +164,8 @@ class Network:
                 assert host.policy is not None, "nobody plays the policy service"
                 delay, body, problem = host.policy(output.form)
                 self.at(delay, self._policy(host, output.token, body, problem))
+            elif isinstance(output, Offence):
+                host.offences.append(output)
             elif isinstance(output, Resolve):
                 self.at(self.latency, self._resolution(host, output))
             else:

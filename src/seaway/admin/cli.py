@@ -36,6 +36,12 @@ def _status(options: argparse.Namespace) -> int:
     return show(options)
 
 
+def _protection(options: argparse.Namespace) -> int:
+    from seaway.admin import protection
+
+    return (protection.unblock if options.action == "unblock" else protection.show)(options)
+
+
 def _alarms(options: argparse.Namespace) -> int:
     from seaway.admin import alarms
 
@@ -87,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_map(commands.add_parser("map", help="the connection catalog: rows, resolved connections, firewall rules"))
     _add_node(commands.add_parser("node", help="run a node, check its configuration, make its certificates"))
     _add_status(commands.add_parser("status", help="what a running node does"))
+    _add_protection(commands.add_parser("protection", help="who is blocked, and lifting a block"))
     _add_alarms(commands.add_parser("alarms", help="what is wrong with a running node"))
     metrics = commands.add_parser("metrics", help="figures of a running node for Prometheus")
     metrics.add_argument("--openmetrics", action="store_true", help="OpenMetrics instead of Prometheus' own format")
@@ -180,6 +187,15 @@ def _add_alarms(parser: argparse.ArgumentParser) -> None:
     _add_run_dir(parser)
     parser.add_argument("--json", action="store_true")
     parser.set_defaults(run=_alarms)
+
+
+def _add_protection(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", nargs="?", choices=("list", "unblock"), default="list")
+    parser.add_argument("address", nargs="?", metavar="ADDRESS", help="whose block to lift")
+    parser.add_argument("--all", action="store_true", help="lift all blocks")
+    _add_run_dir(parser)
+    parser.add_argument("--json", action="store_true")
+    parser.set_defaults(run=_protection)
 
 
 def _add_run_dir(parser: argparse.ArgumentParser) -> None:

@@ -34,6 +34,7 @@ class Refusal:
     headers: Headers = ()
     usual: bool = False  # part of every normal exchange: not worth a line in the log
     phrase: str = ""  # for the peer; empty: the usual one of the status
+    wrong: bool = False  # wrong credentials, made with a nonce that only the source was given
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +90,13 @@ class Admission:
                 if verdict is Verdict.ACCEPTED:
                     value = next(each for each in values if self._realm in each)
                     return Elsewhere(zone, domain, credentials, value)
-                return self._refused(verdict, source, proxy, now)
+                return self._refused(credentials, verdict, source, proxy, now)
         verdict = self.authenticator.verify(
             credentials, request.method.decode(), self.users.get(credentials.user), source, now
         )
         if verdict is Verdict.ACCEPTED:
             return self._identity(request, credentials.user)
-        return self._refused(verdict, source, proxy, now)
+        return self._refused(credentials, verdict, source, proxy, now)
 
     def told(self, request: Request, asked: Elsewhere, status: int, source: str, now: float) -> str | Refusal:
         """What comes of the answer of the node that keeps the users (`delegation.py`)."""
@@ -104,14 +105,18 @@ class Admission:
         verdict = self.authenticator.spend(asked.credentials, source, now) if status == 200 else Verdict.REFUSED
         if verdict is Verdict.ACCEPTED:
             return self._identity(request, asked.credentials.user)
-        return self._refused(verdict, source, request.method != b"REGISTER", now)
+        return self._refused(asked.credentials, verdict, source, request.method != b"REGISTER", now)
 
-    def _refused(self, verdict: Verdict, source: str, proxy: bool, now: float) -> Refusal:
+    def _refused(
+        self, credentials: Credentials, verdict: Verdict, source: str, proxy: bool, now: float
+    ) -> Refusal:  # fmt: skip
+        wrong = False
         if verdict is Verdict.REFUSED:
             self._counters["sip.auth.refused"] += 1
+            wrong = self.authenticator.fresh(credentials, source, now) is Verdict.ACCEPTED
         stale = verdict is Verdict.STALE
         headers = self._challenge(source, proxy, now, stale)
-        return Refusal(407 if proxy else 401, f"credentials {verdict}", headers, stale)
+        return Refusal(407 if proxy else 401, f"credentials {verdict}", headers, stale, wrong=wrong)
 
     def _select(self, values: list[bytes]) -> Credentials | None:
         """The first credentials for our realm; those for other realms are not ours to judge."""

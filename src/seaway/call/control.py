@@ -15,7 +15,7 @@ from seaway.call.authorising import Authorising
 from seaway.call.config import ControlConfig
 from seaway.call.delegation import Delegates
 from seaway.call.directing import Directing
-from seaway.call.events import ControlOutput, LogEvent
+from seaway.call.events import ControlOutput, LogEvent, Offence
 from seaway.call.explaining import Explaining
 from seaway.call.finding import Finder
 from seaway.call.keep_alive import answer_keep_alive
@@ -46,6 +46,7 @@ from seaway.core.sip.registrar import Registrar
 from seaway.core.sip.tokens import RouteTokens
 from seaway.core.sip.topvia import read_top_via
 from seaway.media import protocol as media
+from seaway.policy.intrusion import Category
 from seaway.wire.errors import WireError
 from seaway.wire.sip.errors import SipError
 from seaway.wire.sip.message import Request, Response, parse
@@ -309,6 +310,7 @@ class Control:
                 self._outputs.append(Send(flow, alive))
             return
         self.counters["sip.malformed"] += 1
+        self._outputs.append(Offence(Category.MALFORMED, flow, flow.reliable))
         if self._noise.allows(now):
             self._log("message.malformed", "warning", source=place_of(flow), why=str(error))
         answer = answer_malformed(data, flow, error)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from seaway.core.dns.io import Resolve
-from seaway.core.sip.io import CloseFlow, Send, SendTo
+from seaway.core.sip.io import CloseFlow, Flow, Send, SendTo
 from seaway.media.protocol import Command
+from seaway.policy.intrusion import Category
 
-__all__ = ["AskPolicy", "ControlOutput", "LogEvent", "MediaCommand"]
+__all__ = ["AskPolicy", "ControlOutput", "LogEvent", "MediaCommand", "Offence"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,4 +37,13 @@ class LogEvent:
     level: str = "info"
 
 
-ControlOutput = Send | SendTo | CloseFlow | Resolve | MediaCommand | AskPolicy | LogEvent
+@dataclass(frozen=True, slots=True)
+class Offence:
+    """A peer was caught at something. `proven`: its address is its own, not forged."""
+
+    category: Category
+    flow: Flow
+    proven: bool
+
+
+ControlOutput = Send | SendTo | CloseFlow | Resolve | MediaCommand | AskPolicy | LogEvent | Offence

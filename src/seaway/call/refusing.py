@@ -1,4 +1,5 @@
-"""How a request is refused: the answer to the peer and the one line in the log that says why."""
+"""How a request is refused: the answer to the peer, the one line in the log that says why, and what it is an offence
+against."""
 
 from __future__ import annotations
 
@@ -6,11 +7,12 @@ from collections import deque
 from typing import Any
 
 from seaway.call.admission import Refusal
-from seaway.call.events import LogEvent
+from seaway.call.events import LogEvent, Offence
 from seaway.call.noise import Noise
 from seaway.call.views import place_of
 from seaway.core.sip.context import Context
 from seaway.core.sip.proxy import Proxy
+from seaway.policy.intrusion import Category, is_scanner
 
 __all__ = ["Refusals"]
 
@@ -25,7 +27,13 @@ class Refusals:
 
     def refuse(self, context: Context, refusal: Refusal, now: float) -> None:
         """Answer `context` with the status of `refusal`; its reason goes to the log unless it is a usual one."""
+        agent = context.request.get(b"user-agent")  # before the answer, which may let go of the request
         self._proxy.reject(context, refusal.status, now, headers=refusal.headers, reason=refusal.phrase or None)
+        proven = refusal.wrong or context.flow.reliable
+        if refusal.wrong:
+            self._outputs.append(Offence(Category.AUTHENTICATION, context.flow, proven))
+        if agent is not None and is_scanner(agent):
+            self._outputs.append(Offence(Category.SCANNER, context.flow, proven))
         if refusal.usual or not self._noise.allows(now):
             return
         fields: dict[str, object] = {

@@ -28,6 +28,7 @@ from seaway.runtime.bandwidth_config import (
     memberships,
 )  # fmt: skip
 from seaway.runtime.policy_config import CallRuleTable, PolicyTable
+from seaway.runtime.protection_settings import ProtectionTable
 from seaway.runtime.registration_config import DomainTable, IdentityTable, check_domains
 from seaway.runtime.search_config import SearchRuleTable, TransformTable, check_rules
 from seaway.runtime.settings import Domain, Host, Password, Port, Seconds, Settings
@@ -191,6 +192,7 @@ class NodeConfig(Settings):
     rules: Annotated[tuple[Rule, ...], Field(alias="rule")] = ()
     search_rules: Annotated[tuple[SearchRuleTable, ...], Field(alias="search_rule", max_length=2000)] = ()
     turn: Turn | None = None
+    protection: ProtectionTable = ProtectionTable()
     policy: PolicyTable = PolicyTable()
     call_rules: Annotated[tuple[CallRuleTable, ...], Field(alias="call_rule", max_length=2000)] = ()
     bandwidth: BandwidthTable | None = None

@@ -9,5 +9,5 @@ TURN_SOCKET = "turn.sock"
 MAX_ANSWER = 64 * 1024 * 1024  # octets of one line
 SHOWS = (
     "status", "zones", "calls", "history", "registrations", "searches", "sockets", "dns", "media", "relay", "turn",
-    "counters", "alarms", "processes",
+    "counters", "alarms", "processes", "protection",
 )  # fmt: skip

@@ -13,14 +13,15 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from seaway.call.events import LogEvent, MediaCommand
+from seaway.call.events import LogEvent, MediaCommand, Offence
 from seaway.core.dns.io import Answer, Resolve
 from seaway.core.sip.io import Address, CloseFlow, Flow, Send, SendTo
 from seaway.media.protocol import Command
 from seaway.observe import log
 from seaway.observe.counters import Counters
+from seaway.policy.intrusion import Category
 
-__all__ = ["Core", "DatagramSender", "Driver", "StreamSender"]
+__all__ = ["Blocked", "Core", "DatagramSender", "Driver", "StreamSender"]
 
 _SLACK = 0.01  # seconds that a timer may fire late; the shortest timer of SIP is half a second
 
@@ -51,6 +52,21 @@ class StreamSender(Protocol):
     def close(self, reason: str) -> None: ...
 
 
+class Blocked(Protocol):
+    """The addresses that are blocked; false while there are none."""
+
+    def __bool__(self) -> bool: ...
+    def __contains__(self, address: str) -> bool: ...
+
+
+class _Nobody:
+    def __bool__(self) -> bool:
+        return False
+
+    def __contains__(self, address: str) -> bool:
+        return False
+
+
 class Driver:
     """One per process. `send_to`, `resolve` and `media` are set by the owner before `start`."""
 
@@ -61,6 +77,8 @@ class Driver:
         self.send_to: Callable[[SendTo, float], None] = self._nowhere
         self.resolve: Callable[[Resolve, float], None] = self._nobody
         self.media: Callable[[Command], None] = lambda command: None
+        self.offence: Callable[[Category, str, bool], None] = lambda category, address, proven: None
+        self.blocked: Blocked = _Nobody()
         self.gate: Callable[[bytes, Flow, float], bool] | None = None  # under overload: which messages pass
         self.datagrams: dict[Address, DatagramSender] = {}  # by local address
         self.streams: dict[int, StreamSender] = {}  # by flow id
@@ -133,6 +151,9 @@ class Driver:
             stream = self.streams.get(output.flow.id)
             if stream is not None:
                 stream.close(output.reason)
+        elif isinstance(output, Offence):
+            if output.flow.zone is None:  # nobody at the far end of a link that proved itself
+                self.offence(output.category, output.flow.remote[0], output.proven)
         elif isinstance(output, LogEvent):
             self.counters.add(f"event.{output.event}")
             if output.level == "warning":

@@ -9,8 +9,10 @@ import asyncio
 import socket
 import ssl
 import time
+from collections.abc import Callable
 
 from seaway.call.config import Listener
+from seaway.policy.intrusion import Category
 from seaway.runtime.driver import Driver
 from seaway.runtime.faults import describe
 from seaway.runtime.sockets import RowSocket
@@ -46,8 +48,14 @@ class Connections:
 
     def admit(self, sock: socket.socket, source: str, kind: StreamKind, context: ssl.SSLContext | None) -> None:
         """Take one accepted socket, or close it at once when a limit is reached."""
+        if source in self._driver.blocked:
+            self._driver.counters.add("protection.closed")
+            sock.close()
+            return
         counted = source_of(source)
         held = self._sources.get(counted, 0)
+        if held >= self._per_source:
+            self._driver.offence(Category.FLOOD, source, True)
         if self._count >= self._limit or held >= self._per_source:
             self._driver.counters.add("sip.stream.over_limit")
             sock.close()
@@ -73,6 +81,8 @@ class Connections:
             )
         except (TimeoutError, OSError, ssl.SSLError) as error:
             self._driver.counters.add("sip.tls.refused" if context else "sip.stream.lost")
+            if context is not None:
+                self._driver.offence(Category.HANDSHAKE, source, True)
             self._driver.log.info("stream.refused", source=source, row=kind.row, reason=describe(error))
             sock.close()
             self._release(connection, source)
@@ -96,7 +106,14 @@ class Connections:
             reason = connection.overdue(now, self._patience)
             if reason is not None and connection.flow is not None:
                 self._driver.counters.add("sip.stream.slow")
+                self._driver.offence(Category.FLOOD, connection.flow.remote[0], True)
                 connection.abort(reason)
+
+    def drop(self, blocked: Callable[[str], bool]) -> None:
+        """Close the connections of addresses that are blocked."""
+        for connection in list(self._open):
+            if connection.flow is not None and blocked(connection.flow.remote[0]):
+                connection.abort("its source is blocked")
 
     def close(self) -> None:
         self._timer.cancel()

@@ -11,7 +11,9 @@ from pathlib import Path
 
 from seaway.runtime.config import ConfigError
 
-__all__ = ["RunAs", "drop", "look_up_user", "make_run_dir", "set_process_name", "tie_to_parent"]
+__all__ = [
+    "CAP_NET_ADMIN", "RunAs", "drop", "keep_only", "look_up_user", "make_run_dir", "set_process_name", "tie_to_parent",
+]  # fmt: skip
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
@@ -19,6 +21,8 @@ _PR_SET_NO_NEW_PRIVS = 38
 _PR_CAPBSET_DROP = 24
 _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
 _LAST_CAPABILITY = 63
+_CAPABILITY_VERSION = 0x20080522  # _LINUX_CAPABILITY_VERSION_3
+CAP_NET_ADMIN = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,24 @@ def drop(user: RunAs | None) -> None:
         os.setresuid(user.uid, user.uid, user.uid)
         if user.uid != 0 and os.geteuid() == 0:
             raise PermissionError("still root after setresuid")
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+
+
+def keep_only(capability: int) -> None:
+    """Stay root, but with one capability only: for this process, and for programs that it runs. Raises `OSError`."""
+    library = ctypes.CDLL(None, use_errno=True)
+    os.setgroups([])
+    _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
+    for other in range(_LAST_CAPABILITY + 1):
+        if other != capability and library.prctl(_PR_CAPBSET_DROP, other, 0, 0, 0) != 0:
+            break  # past the last one of this kernel
+    # capset(2): struct __user_cap_header_struct, two of __user_cap_data_struct (effective, permitted, inheritable)
+    words = [(1 << capability) >> shift & 0xFFFFFFFF for shift in (0, 32)]
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
+    data = (ctypes.c_uint32 * 6)(words[0], words[0], 0, words[1], words[1], 0)
+    if library.capset(header, data) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 

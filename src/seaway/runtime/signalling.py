@@ -28,6 +28,7 @@ from seaway.core.sip.io import Address
 from seaway.media.protocol import Command, Event, Reply
 from seaway.observe import log
 from seaway.observe.counters import Counters
+from seaway.policy.intrusion import Network
 from seaway.runtime.alarms import AlarmBooks
 from seaway.runtime.config import ConfigError, NodeConfig
 from seaway.runtime.control_config import SIP_UDP_ROWS, control_config
@@ -36,6 +37,8 @@ from seaway.runtime.driver import Core, Driver
 from seaway.runtime.listener import Connections, StreamListener
 from seaway.runtime.lookups import Lookups
 from seaway.runtime.overload import OverloadControl
+from seaway.runtime.protection import Protection
+from seaway.runtime.protection_settings import exempt_networks, triggers
 from seaway.runtime.relay import SOCKET_NAME, demux_ports
 from seaway.runtime.relay_client import RelayClient, RelayLost
 from seaway.runtime.reloading import ReloadEnd
@@ -82,6 +85,7 @@ class Prepared:
     contexts: TlsContexts | None
     open: list[tuple[Listener, RowSocket]]
     relay_ports: tuple[Address, ...]  # the relay's standing ports: demultiplexing on the edge
+    exempt: tuple[Network, ...] = ()  # who is never blocked
     reload: socket.socket | None = None  # where new TLS files come from
 
 
@@ -109,32 +113,36 @@ def prepare(config: NodeConfig, deployment: Deployment, resolution: Resolution, 
     standing = tuple(
         (each.address, port) for each in demux_ports(resolution, config.node) for port in (each.rtp, each.rtcp)
     )
-    return Prepared(config, deployment, control, sockets, contexts, opened, standing)
+    exempt = exempt_networks(config, deployment, resolution)
+    return Prepared(config, deployment, control, sockets, contexts, opened, standing, exempt)
 
 
 def run_signal(
     prepared: Prepared,
     *,
     alarms: AlarmBooks | None = None,
+    guard: socket.socket | None = None,
     ready: Callable[[], None] | None = None,
     make_core: Callable[[ControlConfig, Callable[[int], bytes]], MediaCore] = Control,
 ) -> None:
-    """The main of the process, until SIGTERM or SIGINT. `ready` is called once when everything is open."""
+    """The main of the process, until SIGTERM or SIGINT. `ready` is called once when everything is open. `guard`: the
+    socket to the process that blocks sources in the kernel."""
     raise_descriptor_limit()
     calm_collector()
-    uvloop.run(_serve(prepared, alarms or AlarmBooks(), ready, make_core))
+    uvloop.run(_serve(prepared, alarms or AlarmBooks(), guard, ready, make_core))
 
 
 async def _serve(
     prepared: Prepared,
     alarms: AlarmBooks,
+    guard: socket.socket | None,
     ready: Callable[[], None] | None,
     make_core: Callable[[ControlConfig, Callable[[int], bytes]], MediaCore],
 ) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    node = _Node(prepared, make_core(prepared.control, secrets.token_bytes), alarms)
+    node = _Node(prepared, make_core(prepared.control, secrets.token_bytes), alarms, guard)
     try:
         await node.start()
         if ready is not None:
@@ -147,7 +155,7 @@ async def _serve(
 class _Node:
     """Everything of this process, wired together."""
 
-    def __init__(self, prepared: Prepared, core: MediaCore, alarms: AlarmBooks) -> None:
+    def __init__(self, prepared: Prepared, core: MediaCore, alarms: AlarmBooks, guard: socket.socket | None) -> None:
         config, sockets = prepared.config, prepared.sockets
         self._core = core
         self._config = config
@@ -191,10 +199,15 @@ class _Node:
         self._clock: asyncio.TimerHandle | None = None
         book = alarms.book("signal")
         self._zones = ZoneAlarms(book, lambda: core.snapshot("zones", time.monotonic()))
+        self._protection = Protection(
+            config.run_dir, triggers(config.protection), prepared.exempt, self._counters, link=guard
+        )
+        self._protection.closing = self._connections.drop
+        driver.offence, driver.blocked = self._protection.report, self._protection
         self._overload = OverloadControl(driver, prepared.control, core, self._datagrams)
         self._status = StatusServer(
             config.run_dir, prepared, core, self._resolver, self._connections, self._counters, self._datagrams,
-            alarms, book, {"overload": self._overload.state},
+            alarms, book, self._protection, {"overload": self._overload.state, "blocked": self._protection.__len__},
         )  # fmt: skip
 
     def _udp(self, listener: Listener, sock: RowSocket, sockets: Sockets) -> UdpListener:
@@ -214,6 +227,7 @@ class _Node:
         self.driver.settle(now)
         self._zones.start()
         self._overload.start()
+        self._protection.start()
         self._log.info("signal.ready", listeners=len(self._listeners) + len(self._datagrams))
 
     def _tell_time(self) -> float:
@@ -227,6 +241,7 @@ class _Node:
         if self._clock is not None:
             self._clock.cancel()
         self._overload.stop()
+        self._protection.stop()
         for listener in self._listeners:
             listener.close()
         self._dialer.close()

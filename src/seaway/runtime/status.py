@@ -1,7 +1,8 @@
 """`control.sock`: what `seaway status` asks, answered by the signal process. One JSON object per line, both ways.
 
 A question is `{"show": "zones"}`; an answer `{"show": "zones", "rows": [...]}` or `{"error": "..."}`. Only root and the
-node's own user can connect. Nothing here changes anything but `{"do": "acknowledge", "alarm": ID}`.
+node's own user can connect. Nothing here changes anything but `{"do": "acknowledge", "alarm": ID}` and
+`{"do": "unblock", "source": ADDRESS or "all"}`.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from seaway.runtime.ipc import IpcError, LineConnection, ask, serve
 from seaway.runtime.listener import Connections
 from seaway.runtime.locating import complete
 from seaway.runtime.processes import processes
+from seaway.runtime.protection import Protection
 from seaway.runtime.relay import SOCKET_NAME
 from seaway.runtime.resolver import Resolver
 from seaway.runtime.turn_status import ask_turn
@@ -57,6 +59,7 @@ class StatusServer:
         datagrams: dict[tuple[str, int], UdpListener],
         alarms: AlarmBooks,
         book: AlarmBook,
+        protection: Protection,
         further: Mapping[str, Callable[[], object]] | None = None,
     ) -> None:
         """`further`: more fields of the summary, and what gives each."""
@@ -69,6 +72,7 @@ class StatusServer:
         self._datagrams = datagrams
         self._alarms = alarms
         self._book = book
+        self._protection = protection
         self._further = dict(further or {})
         self._server: asyncio.AbstractServer | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -110,6 +114,8 @@ class StatusServer:
                 answer = self._acknowledge(question.get("alarm"))
             elif question.get("do") in ("locate", "search"):
                 answer = {"rows": await complete(_explained(self._core, question), self._resolver)}
+            elif question.get("do") == "unblock":
+                answer = self._unblock(question.get("source"))
             elif show in SHOWS:
                 answer = {"show": show, "rows": await self._rows(show)}
             else:
@@ -124,6 +130,10 @@ class StatusServer:
     def _acknowledge(self, alarm: object) -> dict[str, Any]:
         failure = self._alarms.acknowledge(self._book, str(alarm))
         return {"error": failure} if failure is not None else {"done": "acknowledge"}
+
+    def _unblock(self, source: object) -> dict[str, Any]:
+        count = self._protection.unblock(None if source == "all" else str(source).removesuffix("/64"))
+        return {"done": "unblock", "count": count}
 
     # -- views
 
@@ -141,6 +151,8 @@ class StatusServer:
             return processes(self._run_dir)
         if show == "alarms":
             return self._alarms.gather(self._book)
+        if show == "protection":
+            return self._protection.rows()
         if show == "relay":
             return [await self._relay()]
         if show == "turn":

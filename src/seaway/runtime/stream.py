@@ -14,6 +14,7 @@ from typing import cast
 
 from seaway.core.sip.build import build_response
 from seaway.core.sip.io import Flow, TransportName
+from seaway.policy.intrusion import Category
 from seaway.runtime.driver import Driver
 from seaway.runtime.tls import PeerNameError, peer_names, require_name
 from seaway.wire.errors import WireError
@@ -207,6 +208,8 @@ class StreamConnection(asyncio.Protocol):
         """Answer a request that broke the framing when its head allows it, then close (RFC 3261 §18.3)."""
         driver = self._driver
         driver.counters.add("sip.stream.unreadable")
+        if flow.zone is None:
+            driver.offence(Category.MALFORMED, flow.remote[0], True)
         driver.log.warning("stream.unreadable", peer=flow.remote, row=flow.row, reason=str(error))
         if error.head:
             try:

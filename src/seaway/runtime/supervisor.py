@@ -28,7 +28,7 @@ from seaway.identity.dtls import create_identity
 from seaway.media.flows import FlowError
 from seaway.observe import log
 from seaway.observe.alarms import ENGINE, RESTARTED
-from seaway.runtime import relay, run_dir, signalling, turn
+from seaway.runtime import guard, relay, run_dir, signalling, turn
 from seaway.runtime.alarms import AlarmBooks
 from seaway.runtime.config import NodeConfig, load_node_config
 from seaway.runtime.fastpath.choose import FastPath, choose
@@ -131,7 +131,7 @@ class _Supervisor:
             prepared = signalling.prepare(config, deployment, resolution, secret)
             prepared.reload = self._reloads["signal"].in_child()
             self._leave_root()
-            signalling.run_signal(prepared, alarms=alarms, ready=ready)
+            signalling.run_signal(prepared, alarms=alarms, guard=guarding.asking, ready=ready)
 
         def turn_main(ready: Callable[[], None]) -> None:
             table = self._fast_path.empty_table("turn") if self._fast_path is not None else None
@@ -140,10 +140,14 @@ class _Supervisor:
             self._leave_root()
             turn.run_turn(prepared, config.run_dir, table=table, alarms=alarms, ready=ready)
 
+        guarding = guard.prepare_guard(config, deployment, resolution, user)
+
         # The relay first: `signal` looks for it at once.
         self._children = [_Child("relay", relay_main, uses_fast_path=True), _Child("signal", signal_main, has_tls=True)]
         if turn.has_turn(config, deployment, resolution):
             self._children.append(_Child("turn", turn_main, uses_fast_path=True, has_tls=True))
+        if guarding.answering is not None:
+            self._children.append(_Child("guard", lambda ready: guarding.run(self._pid, ready)))
 
     def run(self) -> int:
         ready_file = self._config.run_dir / READY_FILE

@@ -119,6 +119,7 @@ class UdpListener:
         """Read and answer one burst; returns how many datagrams there were."""
         receive_from, receive, young = self._socket.recvfrom, self._driver.receive, self._young
         count = 0
+        blocked = self._driver.blocked
         for _ in range(_BURST):
             try:
                 data, remote = receive_from(_OCTETS)
@@ -129,6 +130,9 @@ class UdpListener:
                 self._counters.add("sip.udp.icmp")
                 continue
             count += 1
+            if blocked and remote[0] in blocked:
+                self._counters.add("protection.dropped")
+                continue
             flow = young.get(remote)
             if flow is None:
                 if scoped(remote[0]):
