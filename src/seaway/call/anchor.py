@@ -12,10 +12,11 @@ from typing import Any
 from seaway.call.call_index import CallIndex
 from seaway.call.config import ControlConfig
 from seaway.call.events import LogEvent, MediaCommand
-from seaway.call.held import Held, Proceed, Refuse, has_sdp
+from seaway.call.held import Edit, Held, Proceed, Refuse, has_sdp
+from seaway.call.hold import undo_null_hold
 from seaway.call.legs import Legs, check_families
-from seaway.call.record import Call
-from seaway.call.sdp_anchor import read_remote, write_local
+from seaway.call.record import Call, MediaUser
+from seaway.call.sdp_anchor import not_carried, read_remote, write_local
 from seaway.call.zones import DEFAULT_ZONE, Zone
 from seaway.core.sip.context import Branch, Context
 from seaway.core.sip.io import Flow
@@ -150,14 +151,9 @@ class Anchor:
         return self._config.role == "edge" or ingress.traversal or (egress is not None and egress.traversal)
 
     def legs(
-        self, ingress: Zone, flow: Flow, egress: Zone | None, where: object
-    ) -> tuple[media.LegRequest, media.LegRequest] | None:
-        """The legs of a call that came on `flow` and goes to `where` in `egress` (`None`: a phone here).
-
-        `None` when its media passes us by.
-        """
-        if not self.wanted(ingress, egress):
-            return None
+        self, ingress: Zone, flow: Flow | None, egress: Zone | None, where: object
+    ) -> tuple[media.LegRequest, media.LegRequest]:
+        """The legs of a call that came on `flow` and goes to `where` in `egress` (`None`: a phone here)."""
         return self._legs.towards(ingress, flow), self._legs.towards(egress or DEFAULT_ZONE, where)
 
     def begin(
@@ -165,24 +161,34 @@ class Anchor:
         alias: bytes, now: float,
     ) -> Call:  # fmt: skip
         """A new call, or a further fork of one; its session is opened with the first SDP."""
-        request = context.request
-        caller = uri_of(request.require(b"from")).partition(b":")[2].partition(b";")[0]
+        flow = None if ingress.traversal else context.flow
+        return self.open(context.call_id, context.request.require(b"from"), flow, (ingress, egress), legs, alias, now)
+
+    def open(
+        self, call_id: bytes, caller: bytes, flow: Flow | None, zones: tuple[Zone, Zone | None],
+        legs: tuple[media.LegRequest, media.LegRequest], alias: bytes, now: float, agent: MediaUser | None = None,
+    ) -> Call:  # fmt: skip
+        """The same by its parts: `caller` is a From value, `flow` where an endpoint's own signalling comes from.
+        `agent`: the B2BUA whose call it is, told when its media ends."""
+        name = uri_of(caller).partition(b":")[2].partition(b";")[0].decode("latin-1")
+        ingress, egress = zones[0].name, zones[1].name if zones[1] else "local"
         call = Call(
-            self._random(8).hex(), context.call_id, tag_of(request.require(b"from")) or b"",
-            caller.decode("latin-1"), alias.decode("latin-1"), ingress.name, egress.name if egress else "local",
-            legs, now,
+            self._random(8).hex(), call_id, tag_of(caller) or b"", name, alias.decode("latin-1"), ingress, egress, legs,
+            now,
         )  # fmt: skip
-        if not ingress.traversal:
-            call.sources[0] = context.flow.remote[0]
+        if flow is not None:
+            call.sources[0] = flow.remote[0]
+        if agent is not None:
+            call.agent, call.mode = agent, "b2bua"
         self._keep(call)
-        self._log("call.started", **self._facts(call))
+        self._log("call.started", **call.facts())
         return call
 
     def answered(self, call: Call, now: float) -> None:
         """A 2xx of `call` went to the caller."""
         call.state = "answered"
         call.answered = now
-        self._log("call.answered", **self._facts(call))
+        self._log("call.answered", **call.facts())
         if not call.streams and not call.waiting:
             self.end(call, "answered without media", now)
 
@@ -202,7 +208,7 @@ class Anchor:
         """Rewrite the SDP in a request of an anchored call, then `proceed`."""
         side = call.side_of(tag_of(request.require(b"from")) or b"")
         answer = request.method == b"PRACK" and call.security.unanswered not in (None, side)
-        self._carry(call, request, side, flow, proceed, refuse, now, answer=answer)
+        self.carry(call, request, side, flow, proceed, refuse, now, answer=answer)
 
     def carry_ack(self, request: Request, flow: Flow, zone: Zone, proceed: Proceed, now: float) -> None:
         """The same for an ACK, which nobody answers."""
@@ -211,7 +217,7 @@ class Anchor:
             proceed()
             return
         side = call.side_of(tag_of(request.require(b"from")) or b"")
-        self._carry(call, request, side, flow, proceed, self._drop, now, answer=True)
+        self.carry(call, request, side, flow, proceed, self._drop, now, answer=True)
 
     def carry_response(self, branch: Branch, response: Response, proceed: Proceed, refuse: Refuse, now: float) -> bool:
         """The same for a response. False: it is held, or was dropped; `refuse` is for what the caller waits for."""
@@ -243,7 +249,7 @@ class Anchor:
                 refuse(status, why)
 
         answer = has_sdp(branch.context.request)
-        self._carry(call, response, side, flow, on_ready, on_refusal, now, answer=answer)
+        self.carry(call, response, side, flow, on_ready, on_refusal, now, answer=answer)
         waiting[0] = True
         return bool(done)
 
@@ -264,18 +270,11 @@ class Anchor:
 
     # -- inside
 
-    def _carry(
-        self,
-        call: Call,
-        message: Message,
-        side: media.LegName,
-        flow: Flow | None,
-        proceed: Proceed,
-        refuse: Refuse,
-        now: float,
-        *,
-        answer: bool,
-    ) -> None:
+    def carry(
+        self, call: Call, message: Message, side: media.LegName, flow: Flow | None, proceed: Proceed, refuse: Refuse,
+        now: float, *, answer: bool, edit: Edit | None = None,
+    ) -> None:  # fmt: skip
+        """Rewrite the SDP of `message`, sent by `side`, then `proceed`, at once or later; `edit` changes it first."""
         if not has_sdp(message):
             proceed()
             return
@@ -288,7 +287,7 @@ class Anchor:
         except SdpError as error:
             refuse(error.status, f"SDP: {error}")
             return
-        self._ports(Held(call, message, sdp, side, source, proceed, refuse, now, answer))
+        self._ports(Held(call, message, sdp, side, source, proceed, refuse, now, answer, edit))
 
     def _ports(self, held: Held) -> None:
         """Go on when there is a stream for each media description, else ask for more; one question at a time."""
@@ -324,7 +323,12 @@ class Anchor:
             held.refuse(503, "the media relay does not answer")
             return
         try:
+            undo_null_hold(held.sdp)
             remote = read_remote(held.sdp)
+            for what in not_carried(held.sdp):
+                self._log("media.not_carried", "warning", what=what, why="the relay carries UDP only", **call.facts())
+            if held.edit is not None:
+                held.edit(held.sdp)
             security = call.security.described(call.session, held.sdp, side, answer=held.answer)
             count = len(held.sdp.media)
             check_families(remote, call.streams, side)
@@ -340,18 +344,10 @@ class Anchor:
                 allowed = {each.rtp[0], *((held.source,) if held.source else ())}
                 self._command(
                     media.SetRemote(
-                        call.session,
-                        index,
-                        side,
-                        each.rtp,
-                        each.rtcp,
-                        tuple(sorted(allowed)),
-                        each.ufrag,
-                        each.password,
-                        each.clocks,
-                        each.ssrcs,
+                        call.session, index, side, each.rtp, each.rtcp, tuple(sorted(allowed)), each.ufrag,
+                        each.password, each.clocks, each.ssrcs,
                     )
-                )
+                )  # fmt: skip
         held.message.set_body(body)
         held.proceed()
 
@@ -371,7 +367,10 @@ class Anchor:
             call.closed = True
         elif call.streams:
             self._close(call)
-        self._log("call.ended", reason=reason, **self._facts(call))
+        self._log("call.ended", reason=reason, **call.facts())
+        if call.agent is not None:
+            agent, call.agent = call.agent, None
+            agent.media_ended(reason, now)
 
     def _close(self, call: Call) -> None:
         call.closed = True
@@ -381,12 +380,6 @@ class Anchor:
 
     def _drop(self, status: int, why: str) -> None:
         self._log("media.message_dropped", "warning", why=why)
-
-    def _facts(self, call: Call) -> dict[str, object]:
-        return {
-            "call_id": call.call_id.decode("latin-1"), "session": call.session, "caller": call.caller,
-            "callee": call.alias, "from_zone": call.ingress, "to_zone": call.egress,
-        }  # fmt: skip
 
     def _number(self) -> int:
         self._request += 1

@@ -146,6 +146,8 @@ class ControlConfig:
     server_name: str = "Seaway"
     secret: bytes = b""  # node secret for nonces and route tokens; at least 16 octets
     media_idle: float = 1800.0  # seconds without any media after which a call's media session is released
+    refer: Literal["handle", "pass", "refuse"] = "handle"  # REFER and Replaces in calls through the B2BUA
+    b2bua_calls: int = 10_000  # calls through the B2BUA at a time; beyond: 503
     policy: CallPolicy = field(default_factory=CallPolicy)
     bandwidth: BandwidthPolicy | None = None  # None: nobody counts
     memberships: tuple[Membership, ...] = ()  # of subzones

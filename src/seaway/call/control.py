@@ -12,6 +12,7 @@ from collections.abc import Callable
 from seaway.call.admission import Admission, Refusal, says_more
 from seaway.call.anchor import Anchor
 from seaway.call.authorising import Authorising
+from seaway.call.b2bua.agent import B2bua
 from seaway.call.config import ControlConfig
 from seaway.call.delegation import Delegates
 from seaway.call.directing import Directing
@@ -88,16 +89,22 @@ class Control:
         )  # fmt: skip
         finder = Finder(config, self._zones, self._registrar, self._paths, self._proxy.locator)
         decisions = Decisions(plan_of(config))
+        self._b2bua = B2bua(
+            config, self._proxy, self._sides, self._paths, self._zones, self._anchor, self._outputs, self.counters,
+            random,
+        )  # fmt: skip
         self._searches = Searches(
             config, decisions, finder, self._paths, self._anchor, self._proxy, self._admission.identities,
-            self._refusals.refuse,
+            self._refusals.refuse, self._b2bua,
         )  # fmt: skip
         self.explaining = Explaining(config, decisions, finder, self._searches.records)
         self._screening = Screening(config.policy, self._registered, self._outputs, self.counters)
         self._directing = Directing(self._screening, self._searches, self._proxy, self._dates, self._refusals.refuse)
+        self._b2bua.look = self._searches.look
         self._requests = Requests(
             config, self._sides, self._zones, self._paths, self._admission, self._anchor, self._registering,
             self._proxy, self._refusals, authorising, self._searches, self._directing,
+            self._b2bua,
         )  # fmt: skip
         self._proxy.carrier.stream_for = Large(self._sides, self._registrar).stream_for
         self._proxy.carrier.unlocated = report_unlocated(self._noise, self._log)
@@ -129,6 +136,9 @@ class Control:
         given = self._directing.next_deadline()
         if given is not None and given < deadline:
             deadline = given
+        other = self._b2bua.next_deadline()
+        if other is not None and other < deadline:
+            deadline = other
         for link in self._zones.links.values():
             other = link.machine.next_deadline()
             if other is not None and other < deadline:
@@ -139,6 +149,7 @@ class Control:
         """Fire what is due."""
         self._proxy.layer.handle_timeout(now)
         self._directing.handle_timeout(now)
+        self._b2bua.handle_timeout(now)
         for link in self._zones.links.values():
             deadline = link.machine.next_deadline()
             if deadline is not None and deadline <= now:
@@ -230,10 +241,12 @@ class Control:
 
     def media_lost(self, now: float) -> None:
         """The relay cannot be reached."""
+        self._b2bua.tick(now)
         self._anchor.relay_lost(now)
 
     def media_reply(self, message: media.Reply | media.Event, now: float) -> None:
         """An answer or event of the relay."""
+        self._b2bua.tick(now)
         self._anchor.relay_message(message, now)
 
     # -- ProxyUser
@@ -247,7 +260,9 @@ class Control:
             self._refusals.refuse(context, Refusal(status, str(error)), now)
 
     def route_ack(self, request: Request, token: bytes | None, flow: Flow, now: float) -> None:
-        """An ACK for a 2xx: only with our route token."""
+        """An ACK for a 2xx: only of a dialog of ours, or with our route token."""
+        if self._b2bua.ack(request, now):
+            return
         if token is None:
             self.counters["sip.ack.without_route"] += 1
             return
@@ -286,6 +301,8 @@ class Control:
         """An answer to a request of our own: OPTIONS of a traversal client zone, a question about credentials."""
         if isinstance(client.context, (ClientLink, OwnRequest)):
             client.context.response(client, response, now)
+        else:
+            self._b2bua.response(client, response, now)
 
     def own_failed(self, client: ClientTransaction, status: int, reason: str, now: float) -> None:
         """A request of our own was not answered."""
@@ -293,6 +310,16 @@ class Control:
             client.context.failed(client, reason, now)
         elif isinstance(client.context, OwnRequest):
             client.context.failed(client, status, reason, now)
+        else:
+            self._b2bua.failed(client, status, reason, now)
+
+    def own_timer_c(self, client: ClientTransaction, now: float) -> None:
+        """An INVITE of the B2BUA has been ringing for too long."""
+        self._b2bua.timer_c(client, now)
+
+    def disconnect(self, session: str | None, now: float) -> list[str]:
+        """End one call that goes through the B2BUA, or all; the sessions ended. `KeyError`: there is no such call."""
+        return self._b2bua.disconnect(session, now)
 
     # -- inside
 

@@ -10,10 +10,11 @@ from seaway.media.protocol import LegName
 from seaway.wire.sdp.session import Session
 from seaway.wire.sip.message import Message
 
-__all__ = ["Held", "Proceed", "Refuse", "has_sdp"]
+__all__ = ["Edit", "Held", "Proceed", "Refuse", "has_sdp"]
 
 Proceed = Callable[[], None]
 Refuse = Callable[[int, str], None]  # status to answer, and why (for the log)
+Edit = Callable[[Session], None]  # changes a description before our addresses go in; may raise `SdpError`
 
 
 @dataclass(slots=True)
@@ -29,6 +30,7 @@ class Held:
     refuse: Refuse
     since: float  # monotonic seconds
     answer: bool  # of an offer of the other side (RFC 3264)
+    edit: Edit | None = None
 
 
 def has_sdp(message: Message) -> bool:

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from typing import Protocol
 
 from seaway.call.media_security import MediaSecurity
 from seaway.media.protocol import LegName, LegRequest, StreamAddress, StreamStats
 
-__all__ = ["Call"]
+__all__ = ["Call", "MediaUser"]
+
+
+class MediaUser(Protocol):
+    """Whose call it is when the proxy only passes it on: the B2BUA."""
+
+    def media_ended(self, reason: str, now: float) -> None:
+        """The media session of the call is over, whoever ended it."""
 
 
 class Call:
@@ -19,9 +27,9 @@ class Call:
     """
 
     __slots__ = (
-        "alias", "answered", "call_id", "callee_tag", "caller", "caller_tag", "closed", "early_tags", "egress",
-        "ended", "ingress", "legs", "reason", "security", "session", "sources", "started", "state", "stats", "streams",
-        "waiting",
+        "agent", "alias", "answered", "call_id", "callee_tag", "caller", "caller_tag", "closed", "early_tags", "egress",
+        "ended", "ingress", "legs", "mode", "reason", "security", "session", "sources", "started", "state", "stats",
+        "streams", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -48,11 +56,20 @@ class Call:
         self.waiting = 0  # number of the command to the relay that is not answered yet
         self.closed = False  # the relay was told to close the session
         self.reason = ""
+        self.mode = "proxy"  # or "b2bua"
+        self.agent: MediaUser | None = None
         self.stats: tuple[StreamStats, ...] = ()
 
     def side_of(self, from_tag: bytes) -> LegName:
         """Which side sends a request whose From carries `from_tag`."""
         return "a" if from_tag == self.caller_tag else "b"
+
+    def facts(self) -> dict[str, object]:
+        """For log lines."""
+        return {
+            "call_id": self.call_id.decode("latin-1"), "session": self.session, "caller": self.caller,
+            "callee": self.alias, "from_zone": self.ingress, "to_zone": self.egress,
+        }  # fmt: skip
 
     def label(self) -> str:
         """What the relay keeps for us, so that a restarted signalling process can take the call over."""
@@ -64,6 +81,7 @@ class Call:
                 "alias": self.alias,
                 "ingress": self.ingress,
                 "egress": self.egress,
+                "mode": self.mode,
                 "legs": [asdict(leg) for leg in self.legs],
             }
         )
@@ -81,6 +99,7 @@ class Call:
         except (ValueError, KeyError, TypeError, IndexError):
             return None
         call.security = MediaSecurity(told_before=True)
+        call.mode = str(data.get("mode", "proxy"))
         call.state = "answered"
         call.answered = now
         return call
@@ -95,6 +114,7 @@ class Call:
             "callee": self.alias,
             "from_zone": self.ingress,
             "to_zone": self.egress,
+            "mode": self.mode,
             "state": self.state,
             "reason": self.reason,
             "seconds": round(end - (self.answered if self.answered is not None else self.started), 1),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from seaway.call.admission import Admission, Refusal
 from seaway.call.anchor import Anchor
 from seaway.call.authorising import Authorising
+from seaway.call.b2bua.agent import B2bua
 from seaway.call.config import ControlConfig
 from seaway.call.delegation import OPTION_TAG, judge
 from seaway.call.directing import Directing
@@ -33,7 +34,7 @@ class Requests:
     def __init__(
         self, config: ControlConfig, sides: Sides, zones: Zones, paths: Paths, admission: Admission, anchor: Anchor,
         registering: Registering, proxy: Proxy, refusals: Refusals, authorising: Authorising, searches: Searches,
-        directing: Directing,
+        directing: Directing, b2bua: B2bua,
     ) -> None:  # fmt: skip
         self._authorising = authorising
         self._domains = frozenset(domain.lower().encode() for domain in config.domains)
@@ -47,6 +48,7 @@ class Requests:
         self._searches = searches
         self._directing = directing
         self._refuse = refusals.refuse
+        self._b2bua = b2bua
 
     def route(self, context: Context, now: float) -> None:
         """Forward or refuse a request, at once or later. Raises `WireError` for unreadable fields."""
@@ -67,6 +69,8 @@ class Requests:
             if link.flow is not flow:
                 self._refuse(context, Refusal(403, "a request before the zone was authenticated"), now)
                 return
+        if self._b2bua.request(context, zone, now):
+            return
         if context.token is not None:
             if tag_of(request.require(b"to")) is not None:
                 self._in_dialog(context, context.token, zone, now)

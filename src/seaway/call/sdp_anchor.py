@@ -16,7 +16,7 @@ from seaway.wire.sdp.errors import SdpError
 from seaway.wire.sdp.media import Media
 from seaway.wire.sdp.session import Session
 
-__all__ = ["ATTRIBUTE", "RemoteMedia", "read_remote", "write_local"]
+__all__ = ["ATTRIBUTE", "RemoteMedia", "not_carried", "read_remote", "write_local"]
 
 ATTRIBUTE = b"x-seaway-media"
 _DROPPED = frozenset(
@@ -53,6 +53,9 @@ def read_remote(session: Session) -> list[RemoteMedia | None]:
         connection = session.connection_of(index)
         if connection is None:
             raise SdpError("a media description has no c= line", status=488, section="RFC 8866 §5.7")
+        if connection.address in ("0.0.0.0", "::"):  # held: it says nothing of where the sender is
+            found.append(None)
+            continue
         rtcp_port, rtcp_host = media.rtcp or (min(media.port + 1, 65535), None)
         credential = media.attribute(ATTRIBUTE)
         ufrag, password = _credential(credential) if credential is not None else (None, None)
@@ -67,6 +70,15 @@ def read_remote(session: Session) -> list[RemoteMedia | None]:
             )
         )
     return found
+
+
+def not_carried(session: Session) -> list[str]:
+    """The running media descriptions that the relay cannot carry: they are passed on with port 0 (RFC 3264 §6)."""
+    return [
+        f"{media.kind.decode('latin-1')} {media.proto.decode('latin-1')}"
+        for media in session.media
+        if media.enabled and not _relayable(media)
+    ]
 
 
 def write_local(session: Session, addresses: list[LegAddress]) -> bytes:

@@ -31,6 +31,8 @@ class Owner(Protocol):
     """Who drives searches."""
 
     def exhausted(self, search: Search, now: float) -> bool: ...
+    def go_on(self, search: Search, statuses: list[int], now: float) -> bool: ...
+    def finished(self, search: Search, status: int, now: float) -> None: ...
 
 
 class Search:
@@ -38,6 +40,7 @@ class Search:
 
     __slots__ = (
         "_owner",
+        "agent",
         "alias",
         "asked",
         "calls",
@@ -57,6 +60,7 @@ class Search:
     def __init__(self, owner: Owner, context: Context, zone: Zone, alias: bytes, record: SearchRecord) -> None:
         self._owner = owner
         self.context = context
+        self.agent: object = None  # the B2BUA's, once it asks instead of the proxy
         self.zone = zone  # where the request comes from
         self.alias = alias
         self.record = record
@@ -73,3 +77,12 @@ class Search:
     def exhausted(self, best: Response, now: float) -> bool:
         """All that were asked have failed."""
         return self._owner.exhausted(self, now)
+
+    def go_on(self, statuses: list[int], now: float) -> bool:
+        """The B2BUA was refused with `statuses` by all that it asked last: true when it is given others."""
+        self.statuses.extend(statuses)
+        return self._owner.go_on(self, statuses, now)
+
+    def finished(self, status: int, now: float) -> None:
+        """The B2BUA has sent the final response."""
+        self._owner.finished(self, status, now)

@@ -14,6 +14,7 @@ from itertools import zip_longest
 from seaway.call.admission import Refusal
 from seaway.call.alias_uri import number_of, uri_of_alias, with_domain
 from seaway.call.anchor import Anchor
+from seaway.call.b2bua.agent import B2bua
 from seaway.call.config import ControlConfig
 from seaway.call.finding import Finder
 from seaway.call.found import Found
@@ -43,9 +44,10 @@ class Searches:
 
     def __init__(
         self, config: ControlConfig, decisions: Decisions, finder: Finder, paths: Paths, anchor: Anchor, proxy: Proxy,
-        identities: Identities, refuse: Callable[[Context, Refusal, float], None],
+        identities: Identities, refuse: Callable[[Context, Refusal, float], None], b2bua: B2bua,
     ) -> None:  # fmt: skip
         self._identities = identities
+        self._b2bua = b2bua
         self._domain = config.domains[0].lower()
         self._decisions = decisions
         self._finder = finder
@@ -110,8 +112,10 @@ class Searches:
         search.asked.extend(fresh)
         statuses = [each.final.status for each in fresh if each.final is not None]
         search.statuses.extend(statuses)
-        if search.holding:
-            return True
+        return bool(search.holding) or self.go_on(search, statuses, now)
+
+    def go_on(self, search: Search, statuses: list[int], now: float) -> bool:
+        """Those asked last have failed with `statuses`: true when others are asked."""
         found = any(each < 500 and each not in _ELSEWHERE for each in statuses)
         if found and search.queue and isinstance(search.queue[0], Step):
             search.queue.clear()
@@ -127,6 +131,25 @@ class Searches:
             else:
                 reason = "another fork answered" if status < 300 else f"refused with {status}"
                 self._anchor.end(call, reason, now)
+
+    def look(self, uri: bytes, zone: Zone, now: float) -> tuple[Found, bytes]:
+        """Where `uri`, which somebody in `zone` has named (REFER), is by the dial plan: the first step that leads
+        anywhere, without ENUM; and its alias. Raises `SipError`."""
+        alias = self._paths.alias(uri)
+        decision = self._decisions.about(alias, zone, True) if alias is not None else None
+        for step in decision.steps if decision is not None else ():
+            for choice in step.choices:
+                if choice.rule.target in self._finder.enum:
+                    continue
+                there = uri
+                if choice.alias.encode("ascii") != alias:
+                    there = uri_of_alias(b"sip", with_domain(choice.alias, self._domain)) or b""
+                found = self._finder.find(
+                    choice.rule.target, with_domain(choice.alias, self._domain).encode("ascii"), there, now
+                )
+                if there and found.targets:
+                    return found, alias or b""
+        return Found(None, [], 404, "no search rule leads anywhere"), alias or b""
 
     # -- inside
 
@@ -152,6 +175,9 @@ class Searches:
 
     def _give_up(self, search: Search, now: float) -> None:
         """Nothing more can be asked."""
+        if search.agent is not None:
+            self._b2bua.give_up(search, now)
+            return
         if search.context.branches:
             self._proxy.give_up(search.context, now)
             return
@@ -277,8 +303,14 @@ class Searches:
         parts: dict[Legs, Group] = {}
         if request.method == b"INVITE":
             self._trying(search, now)
+            if self._b2bua.wanted(search, group):
+                told = [one._replace(target=self._identities.told(context, one.zone, one.target)) for one in group]
+                self._b2bua.ask(search, told, now)
+                return True
             for one in group:
-                legs = self._anchor.legs(search.zone, context.flow, one.zone, one.target.where)
+                carried = self._anchor.wanted(search.zone, one.zone)
+                where = one.target.where
+                legs = self._anchor.legs(search.zone, context.flow, one.zone, where) if carried else None
                 parts.setdefault(legs, []).append(one)
         else:
             parts[None] = group

@@ -70,6 +70,7 @@ class Context:
 
     __slots__ = (
         "admitted",
+        "agent",
         "asserted",
         "authenticated",
         "branches",
@@ -108,6 +109,7 @@ class Context:
         self.breadth = BREADTH  # Max-Breadth (RFC 5393 §5)
         self.branches: list[Branch] = []
         self.cancelled = False
+        self.agent: Any = None  # who answers instead of the proxy; `cancelled(now)` tells it of a CANCEL
 
     def release(self) -> None:
         """After the final response: let go of what no retransmission needs. Transactions stay for half a minute, so
@@ -147,6 +149,9 @@ class ProxyUser(Protocol):
 
     def flow_failed(self, target: Target, status: int, now: float) -> None:
         """The flow of `target` is dead: 430 of an edge proxy, 408 without any answer, or 503 of the transport."""
+
+    def own_timer_c(self, client: ClientTransaction, now: float) -> None:
+        """An INVITE of the user itself has been ringing for too long (RFC 3261 §16.8)."""
 
     def finished(self, context: Context, status: int, now: float) -> None:
         """The final response `status` of `context` went upstream."""

@@ -100,11 +100,13 @@ class Proxy:
         if not isinstance(context, Context) or context.cancelled:
             return
         context.cancelled = True
-        if all(branch.final is not None for branch in context.branches):  # none yet, or between two steps of a search
+        if context.agent is not None:
+            context.agent.cancelled(now)
+        elif all(branch.final is not None for branch in context.branches):  # none yet, or between steps of a search
             self.reject(context, 487, now)
             context.release()
-            return
-        self.cancel_branches(context, now)
+        else:
+            self.cancel_branches(context, now)
 
     def response_received(self, client: ClientTransaction, response: Response, now: float) -> None:
         branch = client.context
@@ -158,6 +160,8 @@ class Proxy:
         if isinstance(branch, Branch):
             branch.cancel = True
             self._send_cancel(branch, now)
+        elif branch is not None:
+            self._user.own_timer_c(client, now)
 
     # -- for the user
 
