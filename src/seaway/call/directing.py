@@ -79,7 +79,11 @@ class Directing:
             _, _, script, rounds = heappop(self._timers)
             if script.rounds == rounds and script.context.server.request is not None:
                 script.late = True
-                self._proxy.cancel_branches(script.context, now)
+                agent = script.context.agent
+                if agent is not None:
+                    agent.timed_out(now)
+                else:
+                    self._proxy.cancel_branches(script.context, now)
 
     def further(self, script: _Script, search: Search, now: float) -> bool:
         """All that a script wanted has failed: ask it what then. True: the search goes on, or there is an answer."""

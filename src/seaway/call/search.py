@@ -31,7 +31,7 @@ class Owner(Protocol):
     """Who drives searches."""
 
     def exhausted(self, search: Search, now: float) -> bool: ...
-    def go_on(self, search: Search, statuses: list[int], now: float) -> bool: ...
+    def after_failures(self, search: Search, statuses: list[int], now: float) -> bool: ...
     def finished(self, search: Search, status: int, now: float) -> None: ...
 
 
@@ -81,7 +81,7 @@ class Search:
     def go_on(self, statuses: list[int], now: float) -> bool:
         """The B2BUA was refused with `statuses` by all that it asked last: true when it is given others."""
         self.statuses.extend(statuses)
-        return self._owner.go_on(self, statuses, now)
+        return self._owner.after_failures(self, statuses, now)
 
     def finished(self, status: int, now: float) -> None:
         """The B2BUA has sent the final response."""

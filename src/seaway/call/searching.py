@@ -112,9 +112,9 @@ class Searches:
         search.asked.extend(fresh)
         statuses = [each.final.status for each in fresh if each.final is not None]
         search.statuses.extend(statuses)
-        return bool(search.holding) or self.go_on(search, statuses, now)
+        return bool(search.holding) or self.after_failures(search, statuses, now)
 
-    def go_on(self, search: Search, statuses: list[int], now: float) -> bool:
+    def after_failures(self, search: Search, statuses: list[int], now: float) -> bool:
         """Those asked last have failed with `statuses`: true when others are asked."""
         found = any(each < 500 and each not in _ELSEWHERE for each in statuses)
         if found and search.queue and isinstance(search.queue[0], Step):

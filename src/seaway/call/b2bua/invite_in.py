@@ -30,6 +30,9 @@ class ServerUser(Protocol):
     def cancelled(self, now: float) -> None:
         """CANCEL came; 200 to it is out."""
 
+    def timed_out(self, now: float) -> None:
+        """Those who are asked have had their time."""
+
     def acknowledged(self, leg: Leg, request: Request, now: float) -> None:
         """The ACK for our 2xx, the first time."""
 
@@ -86,6 +89,11 @@ class InviteIn:
         """From the proxy: CANCEL came."""
         if self.open:
             self.user.cancelled(now)
+
+    def timed_out(self, now: float) -> None:
+        """From a policy script: the time that it gives is over."""
+        if self.open:
+            self.user.timed_out(now)
 
     # -- provisional
 

@@ -226,6 +226,9 @@ class ReInvite:
 
     # -- ServerUser
 
+    def timed_out(self, now: float) -> None:
+        """Nobody gives it a time."""
+
     def cancelled(self, now: float) -> None:
         if self._out is not None and not self._out.final:
             self._out.cancel(now)  # its answer, 487 or still 200, is ours

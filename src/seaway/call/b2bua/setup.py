@@ -147,6 +147,8 @@ class Setup:
         if self._over or self._waiting or self._inviting.open:
             return
         if max(fresh, default=0) < 600 and self._search.go_on(fresh, now):
+            if not self._incoming.open:  # policy has answered
+                self._call.end("answered by policy", now)
             return
         self.given_up(now)
 
@@ -336,6 +338,9 @@ class Setup:
             self._inviting.refused(out, status, response, now)
 
     # -- ServerUser
+
+    def timed_out(self, now: float) -> None:
+        self._inviting.cancel(now)
 
     def cancelled(self, now: float) -> None:
         self._call.end("cancelled by the caller", now, status=487)
