@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../worker/ciphers.h"
 #include "../worker/commands.h"
 #include "../worker/relay.h"
 #include "world.h"
@@ -82,6 +83,28 @@ static struct wire_key take_key(struct input *from)
     return key;
 }
 
+/* Contexts 1 to 4: receiving and sending, of both kinds of suites. They begin anew with each input. */
+static void keep_cipher(uint64_t id)
+{
+    struct wire_cipher cipher = {.id = id};
+    cipher.wish.suite = id <= 2 ? SRTP_AES128_SHA1_80 : SRTP_GCM128;
+    cipher.wish.sends = id % 2 == 0;
+    cipher.wish.counters = 4;
+    if (id != 0 && srtp_available())
+        ask(OP_CIPHER, 0, &cipher, sizeof cipher, -1);
+}
+
+static void add_ciphers(struct input *from, struct wire_flow *flow)
+{
+    uint8_t choice = take(from);
+    flow->receive = (uint64_t[]){0, 1, 3, 0}[choice & 3];
+    flow->send = (uint64_t[]){0, 2, 4, 0}[choice >> 2 & 3];
+    flow->verify = choice >> 4 & 1;
+    world_ciphers |= flow->receive != 0 || flow->send != 0;
+    keep_cipher(flow->receive);
+    keep_cipher(flow->send);
+}
+
 static void add_flow(struct input *from)
 {
     struct wire_flow flow = {.key = take_key(from)};
@@ -98,12 +121,14 @@ static void add_flow(struct input *from)
         flow.payload_type[i] = take(from);
         flow.hertz[i] = take_half(from);
     }
+    if (what & 1 << 4)
+        add_ciphers(from, &flow);
     ask(OP_ADD, 0, &flow, sizeof flow, -1);
 }
 
 static void ask_anything(struct input *from)
 {
-    uint8_t body[sizeof(struct wire_flow)];
+    uint8_t body[sizeof(struct wire_cipher)];
     uint8_t operation = take(from), a = take(from), size = take(from);
     size_t length = size < 128 ? size % (sizeof body + 1) : sizeof body;
     take_all(from, body, length);
@@ -199,6 +224,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct address at = local(i);
         ask(OP_DETACH, 0, &at, sizeof at, -1);
     }
+    cipher_leave_all(OWNER);
+    world_ciphers = false;
     if (table.flows_used != 0 || table.ports_used != 0 || table.siblings_used != 0 || world_open_sockets() != 0)
         abort();
     return 0;

@@ -39,6 +39,7 @@ static uint32_t waiting_count, reading_port;
 static uint8_t plan[TROUBLES];
 static uint32_t plan_next;
 static double clock_now = 1;
+bool world_ciphers;
 static int open_sockets, next_fd = FIRST_FD;
 
 #define MUST(that) ((that) ? (void)0 : wrong(#that, __LINE__))
@@ -310,6 +311,8 @@ ssize_t world_getrandom(void *to, size_t size, unsigned flags)
 void control_up(uint8_t owner, const struct address *local, const struct address *source, const uint8_t *data,
                 size_t size)
 {
+    if (world_ciphers)
+        return;
     MUST(up_next < up_count);
     const struct packet *it = &ups[up_next++];
     MUST(owner == ports[reading_port].owner && address_equal(local, &ports[reading_port].local));
@@ -392,6 +395,8 @@ void world_read(uint32_t port, const struct datagram *datagrams, uint32_t count)
     waiting_count = count;
     reading_port = port;
     relay_port(port);
+    if (world_ciphers)
+        return;
     uint32_t found = 0;
     for (uint32_t i = 0; i < expected_count && found < sent_count; i++)
         found += same(&expected[i], &sent[found]);

@@ -126,7 +126,8 @@ static bool start_keys(struct srtp *it, struct keys *keys, uint8_t label)
 
 static bool makes_sense(const struct srtp_wish *wish)
 {
-    if (wish->suite < SRTP_AES128_SHA1_80 || wish->suite > SRTP_GCM256 || wish->mki_size > SRTP_MKI)
+    if (wish->suite < SRTP_AES128_SHA1_80 || wish->suite > SRTP_GCM256 || wish->mki_size > SRTP_MKI ||
+        wish->sends > 1)
         return false;
     size_t used = suites[wish->suite].key + suites[wish->suite].salt;
     for (size_t i = used; i < sizeof wish->key; i++)

@@ -29,7 +29,7 @@ struct srtp_index {
 
 struct srtp_wish {
     uint8_t suite;
-    bool sends;
+    uint8_t sends; /* 0 or 1 */
     uint8_t counters; /* rollover counters to try for a source that is new, from 0 on */
     uint8_t mki_size;
     uint8_t key[SRTP_KEY]; /* master key, then salt; zero behind them */

@@ -24,16 +24,15 @@ WAIT = 3.0
 
 def program() -> Path:
     """The worker to test: SEAWAY_TEST_WORKER (a build with sanitizers), or the one of the package, built when it is not
-    there yet."""
+    there yet or its sources are newer."""
     chosen = os.environ.get("SEAWAY_TEST_WORKER")
     if chosen:
         return Path(chosen)
-    if native_worker() is None:
-        if shutil.which("cc") is None or shutil.which("make") is None:
-            pytest.skip("no C compiler to build the worker with")
+    if shutil.which("cc") is not None and shutil.which("make") is not None:
         subprocess.run(["make", "-s", "-C", str(ROOT / "dataplane"), "worker"], check=True)
     found = native_worker()
-    assert found is not None
+    if found is None:
+        pytest.skip("no C compiler to build the worker with")
     return found
 
 
