@@ -10,7 +10,20 @@ from pathlib import Path
 __all__ = ["PURE", "ROOMS", "ROOT", "Module", "header", "imports", "length", "loose_reading", "purity", "sockets"]
 
 ROOT = Path(__file__).resolve().parent.parent
-ROOMS = ("catalog", "wire", "core", "identity", "policy", "media", "call", "observe", "runtime", "admin", "lab")
+ROOMS = (
+    "catalog",
+    "wire",
+    "core",
+    "identity",
+    "policy",
+    "media",
+    "call",
+    "store",
+    "observe",
+    "runtime",
+    "admin",
+    "lab",
+)
 PURE = frozenset({"catalog", "wire", "core", "policy", "call"})
 MAX_LINES = 400
 

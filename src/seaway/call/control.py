@@ -20,6 +20,7 @@ from seaway.call.events import ControlOutput, LogEvent, Offence
 from seaway.call.explaining import Explaining
 from seaway.call.finding import Finder
 from seaway.call.keep_alive import answer_keep_alive
+from seaway.call.kept import Keeper
 from seaway.call.large import Large
 from seaway.call.malformed import answer_malformed
 from seaway.call.noise import Noise
@@ -83,9 +84,10 @@ class Control:
         delegates = Delegates(self._zones, self._sides, self._proxy, random, config.node, self.counters)
         authorising = Authorising(self._admission, delegates, self._registrar, config.local_zone, self._refusals.refuse)
         passing = Passing(self._zones, self._paths, self._admission, self._proxy, config.registrar.strict_path)
+        self.keeper = Keeper(config, self._registrar, self._dates, self._paths.udp_flow, self._outputs)
         self._registering = Registering(
             config, self._sides, self._registrar, self._proxy, self._refusals, self._outputs, self._dates, authorising,
-            passing,
+            passing, self.keeper,
         )  # fmt: skip
         finder = Finder(config, self._zones, self._registrar, self._paths, self._proxy.locator)
         decisions = Decisions(plan_of(config))

@@ -46,4 +46,9 @@ class Offence:
     proven: bool
 
 
-ControlOutput = Send | SendTo | CloseFlow | Resolve | MediaCommand | AskPolicy | LogEvent | Offence
+@dataclass(frozen=True, slots=True)
+class KeepDue:
+    """Registrations have changed: `Control.changes` gives what to keep over a restart. Soon, not at once."""
+
+
+ControlOutput = Send | SendTo | CloseFlow | Resolve | MediaCommand | AskPolicy | LogEvent | Offence | KeepDue

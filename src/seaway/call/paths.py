@@ -98,7 +98,7 @@ class Paths:
 
     def by_path(self, uri: bytes, payload: bytes) -> Target | None:
         """Where a request with our Path token goes; `None` when that flow is gone (RFC 5626 §5.3.1)."""
-        flow = self._flow_of(payload)
+        flow = self._flow_of(payload) if payload[:1] in (b"f", b"u") else None
         return Target(uri, flow, payload) if flow is not None else None
 
     # -- requests inside a dialog
@@ -233,6 +233,13 @@ class Paths:
             if listener.address == flow.local:
                 return self._udp_flow(listener, (flow.remote[0], port))
         return flow
+
+    def udp_flow(self, local: Address, remote: Address) -> Flow | None:
+        """The flow of a UDP listener of ours; `None` when nobody listens at `local`."""
+        for listener in self._udp:
+            if listener.address == local:
+                return self._udp_flow(listener, remote)
+        return None
 
     def _udp_flow(self, listener: Listener, remote: Address) -> Flow:
         key = (id(listener), remote)

@@ -9,6 +9,7 @@ from seaway.call.admission import Refusal, address_of_record
 from seaway.call.authorising import Authorising
 from seaway.call.config import ControlConfig, Registrations
 from seaway.call.events import LogEvent
+from seaway.call.kept import Keeper
 from seaway.call.passing import Passing
 from seaway.call.refusing import Refusals
 from seaway.call.views import place_of, text_of
@@ -44,7 +45,9 @@ class Registering:
     def __init__(
         self, config: ControlConfig, sides: Sides, registrar: Registrar, proxy: Proxy,
         refusals: Refusals, outputs: deque[Any], dates: Dates, authorising: Authorising, passing: Passing,
+        keeper: Keeper,
     ) -> None:  # fmt: skip
+        self._keeper = keeper
         self._authorising = authorising
         self._passing = passing
         self._rules = {each.name.lower().encode(): _Rules(each) for each in config.registrations}
@@ -94,6 +97,7 @@ class Registering:
             self._log("registration.added", user=text_of(aor), contact=uri.decode("latin-1"), source=place_of(flow))
         for uri in result.removed:
             self._log("registration.removed", user=text_of(aor), contact=uri.decode("latin-1"))
+        self._keeper.note()
         headers = result.headers
         if result.status == 200:
             headers += ((b"Date", self._dates.at(now)),)  # RFC 3261 §10.3 step 8
@@ -104,11 +108,13 @@ class Registering:
         if status == 430 and isinstance(target.mark, Binding) and self._registrar.drop(target.mark):
             aor, uri = text_of(target.mark.aor), text_of(target.mark.uri)
             self._log("registration.removed", user=aor, contact=uri, why="its flow failed")
+            self._keeper.note()
 
     def sweep(self, now: float) -> None:
         """Forget what has expired; call it every few seconds."""
         for binding in self._registrar.expire(now):
             self._log("registration.expired", user=text_of(binding.aor), contact=text_of(binding.uri))
+        self._keeper.note()
 
     def _log(self, event: str, /, **fields: object) -> None:
         self._outputs.append(LogEvent(event, fields))

@@ -89,7 +89,7 @@ class Requests:
         if tag_of(request.require(b"to")) is not None:
             self._refuse(context, Refusal(481, "a request inside a dialog without our Route"), now)
             return
-        if context.path is not None and zone.trusted:
+        if context.path is not None and zone.trusted and (context.path or zone.traversal):
             self._by_path(context, zone, context.path, now)
             return
         self._authorising.decide(context, zone, lambda now: self._authorised(context, zone, now), now)

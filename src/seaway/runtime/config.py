@@ -171,6 +171,7 @@ class NodeConfig(Settings):
     node: Annotated[str, Field(min_length=1, max_length=64)]
     deployment_path: Annotated[Path, Field(alias="deployment")]
     run_dir: Path
+    state_dir_path: Annotated[Path | None, Field(alias="state_dir")] = None  # default: run_dir
     run_as: Annotated[str, Field(min_length=1, max_length=64)] = "nobody"
     log: Log = Log()
     tls: Tls | None = None
@@ -205,6 +206,11 @@ class NodeConfig(Settings):
         """Of every kind; one may occur twice before the file is checked."""
         kinds = (self.traversal, self.neighbours, self.dns_zones, self.enum_zones)
         return [each.name for kind in kinds for each in kind]
+
+    @property
+    def state_dir(self) -> Path:
+        """Where is kept what outlives the node's processes: registrations."""
+        return self.state_dir_path or self.run_dir
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -256,6 +262,7 @@ def parse_node_config(text: str, path: Path) -> NodeConfig:
         update={
             "deployment_path": base / config.deployment_path,
             "run_dir": base / config.run_dir,
+            "state_dir_path": config.state_dir_path and base / config.state_dir_path,
             "tls": tls and tls.under(base),
             "policy": config.policy.under(base),
             "log": config.log.model_copy(update={"file": config.log.file and base / config.log.file}),

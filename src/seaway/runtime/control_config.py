@@ -69,6 +69,7 @@ def control_config(config: NodeConfig, deployment: Deployment, resolution: Resol
         registrations=_registrations(config, domains),
         identities=tuple(identity(each) for each in config.identities),
         digest_algorithms=config.sip.digest_algorithms,
+        persistent=True,
         secret=secret,
         media_idle=config.sip.media_idle,
         policy=_policy(config, node),

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from seaway.call.events import LogEvent, MediaCommand, Offence
+from seaway.call.events import KeepDue, LogEvent, MediaCommand, Offence
 from seaway.core.dns.io import Answer, Resolve
 from seaway.core.sip.io import Address, CloseFlow, Flow, Send, SendTo
 from seaway.media.protocol import Command
@@ -79,6 +79,7 @@ class Driver:
         self.media: Callable[[Command], None] = lambda command: None
         self.offence: Callable[[Category, str, bool], None] = lambda category, address, proven: None
         self.blocked: Blocked = _Nobody()
+        self.keep: Callable[[], None] = lambda: None
         self.gate: Callable[[bytes, Flow, float], bool] | None = None  # under overload: which messages pass
         self.datagrams: dict[Address, DatagramSender] = {}  # by local address
         self.streams: dict[int, StreamSender] = {}  # by flow id
@@ -147,6 +148,8 @@ class Driver:
             self.resolve(output, now)
         elif isinstance(output, MediaCommand):
             self.media(output.command)
+        elif isinstance(output, KeepDue):
+            self.keep()
         elif isinstance(output, CloseFlow):
             stream = self.streams.get(output.flow.id)
             if stream is not None:

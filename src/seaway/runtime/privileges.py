@@ -43,23 +43,23 @@ def look_up_user(name: str) -> RunAs | None:
     return RunAs(name, entry.pw_uid, entry.pw_gid)
 
 
-def make_run_dir(path: Path, user: RunAs | None) -> None:
-    """Create the run directory, 0750, owned by the children's user. Raises `ConfigError`."""
+def make_run_dir(path: Path, user: RunAs | None, setting: str = "run_dir") -> None:
+    """Create the run directory (or that of `setting`), 0750, owned by the children's user. Raises `ConfigError`."""
     try:
         path.mkdir(mode=0o750, parents=True, exist_ok=True)
         if path.is_symlink() or not path.is_dir():
-            raise ConfigError("run_dir", str(path), "is not a directory", "choose another one")
+            raise ConfigError(setting, str(path), "is not a directory", "choose another one")
         if user is not None:
             os.chown(path, user.uid, user.gid)
         path.chmod(0o750)
         closed = _closed_parent(path, user)
         if closed is not None:
             reason = f"{user.name if user else 'this user'} cannot enter {closed}"
-            raise ConfigError("run_dir", str(path), reason, f"chmod o+x {closed}, or choose another run_dir")
+            raise ConfigError(setting, str(path), reason, f"chmod o+x {closed}, or choose another {setting}")
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ConfigError(
-            "run_dir", str(path), f"cannot be used ({reason})", "choose one that this user may write"
+            setting, str(path), f"cannot be used ({reason})", "choose one that this user may write"
         ) from None
 
 

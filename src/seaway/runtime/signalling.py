@@ -34,6 +34,7 @@ from seaway.runtime.config import ConfigError, NodeConfig
 from seaway.runtime.control_config import SIP_UDP_ROWS, control_config
 from seaway.runtime.dialer import Dialer
 from seaway.runtime.driver import Core, Driver
+from seaway.runtime.keeping import Keeping
 from seaway.runtime.listener import Connections, StreamListener
 from seaway.runtime.lookups import Lookups
 from seaway.runtime.overload import OverloadControl
@@ -192,6 +193,9 @@ class _Node:
         self._lookups = Lookups(driver, self._resolver)
         driver.resolve = self._lookups.ask
         driver.media = self._to_relay
+        self._keeping = Keeping(config.state_dir, core.keeper) if isinstance(core, Control) else None
+        if self._keeping is not None:
+            driver.keep = self._keeping.due
         self._relay = RelayClient(
             config.run_dir / SOCKET_NAME, self._from_relay, relay_lost=self._relay_lost, connected=self._relay_ready
         )
@@ -223,6 +227,8 @@ class _Node:
         # The relay starts beside us; a call that comes before it is there is refused by call control.
         self._relay_task = asyncio.get_running_loop().create_task(self._relay.connect(timeout=86400.0))
         now = self._tell_time()
+        if self._keeping is not None:
+            self._keeping.start(now)
         self.driver.tell(self._core.start, now)
         self.driver.settle(now)
         self._zones.start()
@@ -259,6 +265,8 @@ class _Node:
             self._relay_task.cancel()
         await self._relay.close()
         await self._status.stop()
+        if self._keeping is not None:
+            self._keeping.stop()
         await asyncio.sleep(0)  # let the transports close
 
     # -- the relay

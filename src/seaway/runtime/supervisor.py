@@ -78,6 +78,8 @@ def run_node(path: Path, ready_fd: int | None = None) -> int:
     resolution = resolve(deployment)
     user = look_up_user(config.run_as)
     make_run_dir(config.run_dir, user)
+    if config.state_dir != config.run_dir:
+        make_run_dir(config.state_dir, user, "state_dir")
     lock = run_dir.lock(config.run_dir)
     log.configure(config.log.format, config.log.level, config.log.file)
     node = _Supervisor(config, deployment, resolution, user, run_dir.secret(config.run_dir), ready_fd)

@@ -64,8 +64,9 @@ class Context:
 
     `request` has our own Route values removed and Max-Forwards decremented. `token` is the payload of the route token
     it came with: not `None` means that the request belongs to a dialog that passed here before. `path` is the payload
-    of a Path value of ours that it came with (RFC 3327). `admitted` is set by the user once it knows who asks: what is
-    rejected before leaves no state. `search` is asked for more when all have failed.
+    of a Path value of ours that it came with (RFC 3327), empty when a Route named us with something else. `admitted`
+    is set by the user once it knows who asks: what is rejected before leaves no state. `search` is asked for more when
+    all have failed.
     """
 
     __slots__ = (

@@ -29,10 +29,10 @@ _VALUE = ALPHANUM + b"-_.!~*'()[]/:&+$"  # RFC 3261 §25.1 paramchar
 class Gruus:
     """Makes and opens GRUUs. `secret` is the node's, 16 to 64 octets; `boot` are 4 octets new with each process."""
 
-    __slots__ = ("_boot", "_number", "_secret")
+    __slots__ = ("_boot", "_number", "secret")
 
     def __init__(self, secret: bytes, boot: bytes) -> None:
-        self._secret = secret
+        self.secret = secret
         self._boot = boot
         self._number = 0
 
@@ -83,7 +83,7 @@ class Gruus:
         return body[:8] if compare_digest(tag, self._hash(b"tag", body, _TAG)) else None
 
     def _hash(self, purpose: bytes, data: bytes, size: int) -> bytes:
-        return blake2b(data, digest_size=size, key=self._secret, person=b"gruu " + purpose).digest()
+        return blake2b(data, digest_size=size, key=self.secret, person=b"gruu " + purpose).digest()
 
 
 def aor_uri(aor: bytes) -> bytes:

@@ -74,7 +74,7 @@ class Proxy:
             if own:
                 context.token = self._tokens.check(own, context.call_id)
                 if context.token is None:
-                    context.path = self._tokens.check_path(own)
+                    context.path = self._tokens.check_path(own) or b""
         except WireError as error:
             self.reject(context, error.status if isinstance(error, SipError) else 400, now)
             return

@@ -127,6 +127,16 @@ class Registrar:
         """Every binding of `aor`, also one that has just expired."""
         return self._bindings.get(aor, [])
 
+    def gruu_secret(self, secret: bytes) -> None:
+        """Another secret for temporary GRUUs, 16 to 64 octets; before there are bindings."""
+        if self._gruus is not None:
+            self._gruus.secret = secret
+
+    @property
+    def room(self) -> bool:
+        """Whether another binding may be added."""
+        return self._count < self._bounds.bindings
+
     def __len__(self) -> int:
         return self._count
 
