@@ -291,6 +291,18 @@ def test_enum_gives_a_uri_that_is_looked_for_anew() -> None:
     assert site.call("+abc@example.test").statuses[-1] == 200, "no number: the next rule"
 
 
+def test_uris_of_enum_are_read_as_any_uri() -> None:
+    site = Site(
+        rule(10, "numbers", type="prefix", pattern="+"), rule(20, "cm"), enum_zones=(EnumZone("numbers", "e164.test"),)
+    )
+    site.net.records["1.e164.test", "NAPTR"] = (
+        Naptr(1, 1, "u", "E2U+sip", "!^.*$!sip:x@far.test?Subject=no!", ""),
+        Naptr(2, 1, "u", "E2U+sip", "!^.*$!sip:a%20b@FAR.test:5070;transport=udp!", ""),
+    )
+    assert site.call("+1@example.test").statuses[-1] == 200
+    assert site.peers["cm"].received[0].uri == b"sip:a%20b@far.test:5070"
+
+
 def test_r35_numbers_that_lead_to_numbers_end() -> None:
     site = Site(rule(10, "numbers"), enum_zones=(EnumZone("numbers", "e164.test"),))
     for digit in "12":

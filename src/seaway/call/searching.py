@@ -23,11 +23,14 @@ from seaway.call.paths import Paths
 from seaway.call.plans import Decisions
 from seaway.call.search import Director, Group, Legs, Search
 from seaway.call.search_record import Candidate, SearchRecord
+from seaway.call.views import text_of
 from seaway.call.zones import Zone
 from seaway.core.sip.context import Context, Target
 from seaway.core.sip.forking import breadth_left
 from seaway.core.sip.proxy import Proxy
 from seaway.policy.plan import Choice, Step
+from seaway.wire.sip.errors import SipError
+from seaway.wire.sip.uri import parse_request_uri
 
 __all__ = ["Searches"]
 
@@ -276,9 +279,12 @@ class Searches:
         if not uris:
             self._passed_over(search, 404, f"zone {choice.rule.target}: {why}")
         for uri in reversed(uris):
-            alias = uri.partition(":")[2].partition(";")[0].partition("?")[0]
-            search.record.passed_over(f"zone {choice.rule.target}: {digits} is {alias}")
-            decision = self._decisions.about(alias.encode("utf-8"), search.zone, search.context.authenticated)
+            try:
+                alias = parse_request_uri(uri.encode("utf-8")).aor()
+            except SipError:
+                continue  # it has headers
+            search.record.passed_over(f"zone {choice.rule.target}: {digits} is {text_of(alias)}")
+            decision = self._decisions.about(alias, search.zone, search.context.authenticated)
             if decision is not None:
                 search.queue.extendleft(reversed(decision.steps))
         if not search.holding:
