@@ -48,6 +48,12 @@ def _alarms(options: argparse.Namespace) -> int:
     return (alarms.acknowledge if options.action == "acknowledge" else alarms.show)(options)
 
 
+def _call(options: argparse.Namespace) -> int:
+    from seaway.admin.call import disconnect
+
+    return disconnect(options)
+
+
 def _metrics(options: argparse.Namespace) -> int:
     from seaway.admin.metrics import show
 
@@ -94,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_node(commands.add_parser("node", help="run a node, check its configuration, make its certificates"))
     _add_status(commands.add_parser("status", help="what a running node does"))
     _add_protection(commands.add_parser("protection", help="who is blocked, and lifting a block"))
+    _add_call(commands.add_parser("call", help="end calls that go through the B2BUA"))
     _add_alarms(commands.add_parser("alarms", help="what is wrong with a running node"))
     metrics = commands.add_parser("metrics", help="figures of a running node for Prometheus")
     metrics.add_argument("--openmetrics", action="store_true", help="OpenMetrics instead of Prometheus' own format")
@@ -187,6 +194,15 @@ def _add_alarms(parser: argparse.ArgumentParser) -> None:
     _add_run_dir(parser)
     parser.add_argument("--json", action="store_true")
     parser.set_defaults(run=_alarms)
+
+
+def _add_call(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=("disconnect",), help="BYE on both legs")
+    parser.add_argument("id", nargs="?", metavar="ID", help="session of `seaway status calls`")
+    parser.add_argument("--all", action="store_true", help="all of them")
+    _add_run_dir(parser)
+    parser.add_argument("--json", action="store_true")
+    parser.set_defaults(run=_call)
 
 
 def _add_protection(parser: argparse.ArgumentParser) -> None:

@@ -87,6 +87,8 @@ class Sip(Settings):
     domains: tuple[Domain, ...] = ()  # default: the deployment's domain
     realm: Annotated[str, Field(min_length=1, max_length=128)] | None = None  # default: the first domain
     media_idle: Seconds = 1800.0
+    refer: Literal["handle", "pass", "refuse"] = "handle"  # REFER and Replaces in calls through the B2BUA
+    b2bua_calls: Annotated[StrictInt, Field(ge=1, le=100_000)] = 10_000  # at a time; beyond: 503
     digest_algorithms: tuple[Literal["SHA-256", "MD5"], ...] = ()  # default: those that some user has a form for
 
 

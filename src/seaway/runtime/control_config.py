@@ -72,6 +72,8 @@ def control_config(config: NodeConfig, deployment: Deployment, resolution: Resol
         persistent=True,
         secret=secret,
         media_idle=config.sip.media_idle,
+        refer=config.sip.refer,
+        b2bua_calls=config.sip.b2bua_calls,
         policy=_policy(config, node),
         bandwidth=bandwidth_policy(config.bandwidth, config.subzones, config.pipes, config.links, config.zone_names()),
         memberships=memberships(config.memberships, config.subzones),

@@ -72,6 +72,7 @@ class MediaCore(Core, Protocol):
     def clock(self, wall: float, now: float) -> None: ...
     def knows(self, key: bytes) -> bool: ...
     def filled(self) -> float: ...
+    def disconnect(self, session: str | None, now: float) -> list[str]: ...
     def snapshot(self, kind: str, now: float) -> list[dict[str, object]]: ...
 
 
@@ -212,7 +213,15 @@ class _Node:
         self._status = StatusServer(
             config.run_dir, prepared, core, self._resolver, self._connections, self._counters, self._datagrams,
             alarms, book, self._protection, {"overload": self._overload.state, "blocked": self._protection.__len__},
+            self._disconnect,
         )  # fmt: skip
+
+    def _disconnect(self, session: str | None) -> list[str]:
+        """End one call that goes through the B2BUA, or all. Raises `KeyError`."""
+        now = time.monotonic()
+        ended = self._core.disconnect(session, now)
+        self.driver.settle(now)
+        return ended
 
     def _udp(self, listener: Listener, sock: RowSocket, sockets: Sockets) -> UdpListener:
         def permitted(remote: tuple[str, int]) -> None:

@@ -61,8 +61,9 @@ class StatusServer:
         book: AlarmBook,
         protection: Protection,
         further: Mapping[str, Callable[[], object]] | None = None,
+        disconnect: Callable[[str | None], list[str]] | None = None,
     ) -> None:
-        """`further`: more fields of the summary, and what gives each."""
+        """`further`: more fields of the summary, and what gives each. `disconnect` ends one call, or all."""
         self.prepared = prepared
         self._run_dir = run_dir
         self._core = core
@@ -74,6 +75,7 @@ class StatusServer:
         self._book = book
         self._protection = protection
         self._further = dict(further or {})
+        self._disconnect_calls = disconnect
         self._server: asyncio.AbstractServer | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._started = time.monotonic()
@@ -116,6 +118,8 @@ class StatusServer:
                 answer = {"rows": await complete(_explained(self._core, question), self._resolver)}
             elif question.get("do") == "unblock":
                 answer = self._unblock(question.get("source"))
+            elif question.get("do") == "disconnect":
+                answer = self._disconnect(question.get("call"))
             elif show in SHOWS:
                 answer = {"show": show, "rows": await self._rows(show)}
             else:
@@ -134,6 +138,16 @@ class StatusServer:
     def _unblock(self, source: object) -> dict[str, Any]:
         count = self._protection.unblock(None if source == "all" else str(source).removesuffix("/64"))
         return {"done": "unblock", "count": count}
+
+    def _disconnect(self, call: object) -> dict[str, Any]:
+        if self._disconnect_calls is None or not isinstance(call, str):
+            raise ValueError("say which call: its session, or all")
+        try:
+            return {"done": "disconnect", "calls": self._disconnect_calls(None if call == "all" else call)}
+        except KeyError:
+            known = any(each["session"] == call for each in self._core.snapshot("calls", time.monotonic()))
+            why = "does not go through the B2BUA, so it cannot be ended" if known else "is none of the calls here"
+            raise ValueError(f"{call} {why}; `seaway status calls` shows them with their mode") from None
 
     # -- views
 

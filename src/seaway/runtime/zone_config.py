@@ -73,6 +73,8 @@ class ZoneTable(Settings):
     def _refresh(self) -> ZoneTable:
         if self.minimum_session_refresh > self.session_refresh:
             raise Refused("minimum_session_refresh is above session_refresh", "lower minimum_session_refresh")
+        if self.b2bua == "never" and (self.media_encryption != "auto" or self.ice):
+            raise Refused("b2bua = false leaves media as it is", 'remove media_encryption and ice, or b2bua = "auto"')
         return self
 
 
