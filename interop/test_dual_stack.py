@@ -70,6 +70,7 @@ RUNS: dict[str, tuple[str, int, int, tuple[str, ...]]] = {
     "ipv4-to-ipv6": (CLIENT, 4, 6, ("-x", "-c")),
     "ipv6-tcp": (CLIENT, 6, 6, ("-x", "-t", "-c")),
     "ipv6-tls": (CLIENT, 6, 6, ("-x", "-t", "-S", "-p", "3478", "-c")),
+    "tcp-relays": (CLIENT, 6, 6, ("-x", "-T")),  # RFC 6062
     "from-the-core": ("core1", 6, 6, ("-x", "-c")),
     "behind-a-home-router": ("phone-out", 6, 6, ("-x", "-c")),
 }
@@ -114,6 +115,19 @@ def test_ipv6_peers_that_are_none(outputs: dict[str, str], name: str) -> None:
 def test_binding_over_ipv6(network: Network) -> None:
     output = network.run(CLIENT, ["timeout", "5", "turnutils_stunclient", network.plan.edge_public6])
     assert network.plan.host(CLIENT).address6 in output
+
+
+@pytest.mark.parametrize("node", ["core1", "edge1"])
+def test_names_have_addresses_of_both_families(site: Stage, node: str) -> None:
+    (row,) = site.pair.status(node, "dns")
+    assert site.network is not None
+    assert row["addresses"] == [site.network.plan.edge_inner, site.network.plan.edge_inner6]
+
+
+def test_the_traversal_link_is_over_ipv6(site: Stage) -> None:
+    assert site.network is not None
+    (zone,) = site.pair.status("core1", "zones")
+    assert zone["peer"] == f"[{site.network.plan.edge_inner6}]:7001"
 
 
 @pytest.fixture(scope="module")

@@ -148,3 +148,25 @@ def test_an_ipv6_address_of_ours_in_any_spelling_is_ours() -> None:
     dialog = alice.call("sip:carol@[FD00:0:0::1]", sdp(IN6, 41000))
     pair.net.run(2)
     assert dialog.statuses[-1] == 200
+
+
+@pytest.mark.parametrize("written", ["2001:DB8:FF:0:0::20", "2001:0db8:00ff::0020", "2001:db8:ff::20"])
+def test_media_may_come_from_an_address_in_any_spelling(written: str) -> None:
+    """The relay compares what SDP says with the sources of packets, which the kernel prints in one way only."""
+    pair = Pair(dual=True)
+    alice, bob = inside(pair, "alice", 4), outside(pair, "bob", 6)
+    answering(bob, (0.3, 200, sdp(written, 40000, f"a=rtcp:40009 IN IP6 {written}")))
+    dialog, _ = talk(pair, alice, bob, sdp(IN4, 41000))
+    assert dialog.statuses[-1] == 200
+    told = [each for each in pair.edge_relay.remotes if each.leg == "b"]
+    assert told[-1].rtp == (OUT6, 40000) and told[-1].rtcp == (OUT6, 40009)
+    assert told[-1].allowed == (OUT6,)
+
+
+def test_ipv4_in_the_form_of_ipv6_is_ipv4() -> None:
+    pair = Pair(dual=True)
+    alice, bob = inside(pair, "alice", 4), outside(pair, "bob", 4)
+    answering(bob, (0.3, 200, sdp(f"::ffff:{OUT4}", 40000)))
+    dialog, _ = talk(pair, alice, bob, sdp(IN4, 41000))
+    assert dialog.statuses[-1] == 200
+    assert pair.edge_relay.remotes[-1].rtp[0] == OUT4

@@ -99,3 +99,39 @@ def test_passwords_become_ha1() -> None:
     assert config.realm == "realm.test" and config.domains == ("example.test",)
     expected = {each: ha1(each, "alice", "realm.test", "secret") for each in ("SHA-256", "MD5")}
     assert config.users[0].ha1 == expected and "secret" not in repr(config.users)
+
+
+SIX = {f"{CORE}/24": "fd00:1::10/64", f"{EDGE_INNER}/24": "fd00:2::20/64", f"{EDGE_OUTER}/24": "2001:db8:3::20/64"}
+
+
+def with_ipv6(*, only: bool) -> str:
+    text = DEPLOYMENT
+    for four, six in SIX.items():
+        text = text.replace(f'"{four}"', f'"{six}"' if only else f'"{four}"\nnic.{{}}.address6 = "{six}"', 1)
+        text = text.replace("{}", "outer" if four.startswith(EDGE_OUTER) else "inner")
+    return text
+
+
+def test_listeners_of_a_node_with_both_families() -> None:
+    """Each row once for each address."""
+    found = [(row, address) for row, _, address, _, _ in shown(build("edge1", deployment=with_ipv6(only=False)))]
+    four = [(row, address) for row, _, address, _, _ in shown(build("edge1"))]
+    hosts = {EDGE_INNER: "fd00:2::20", EDGE_OUTER: "2001:db8:3::20"}
+    assert sorted(found) == sorted([*four, *((row, (hosts[host], port)) for row, (host, port) in four)])
+
+
+def test_the_core_dials_ipv4_where_both_ends_have_it() -> None:
+    assert build("core1", deployment=with_ipv6(only=False)).traversal[0].host == EDGE_INNER
+    assert build("core1", deployment=with_ipv6(only=True)).traversal[0].host == "fd00:2::20"
+    named = build("core1", ZONE + 'host = "fd00:2::20"\n', with_ipv6(only=False))
+    assert named.traversal[0].host == "fd00:2::20"
+
+
+def test_an_ipv6_only_pair_listens_there_only() -> None:
+    for node in ("core1", "edge1"):
+        assert all(":" in address[0] for _, _, address, _, _ in shown(build(node, deployment=with_ipv6(only=True))))
+
+
+def test_a_neighbour_is_known_by_its_ipv6_address_in_any_spelling() -> None:
+    text = ZONE + '[[neighbour]]\nname = "cm"\naddresses = ["FD00:1:0::0030"]\n'
+    assert build("core1", text).neighbours[0].addresses == ("fd00:1::30",)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from seaway.wire.endpoint import scoped, shown, source_of, version_of
+import pytest
+
+from seaway.wire.endpoint import canonical, scoped, shown, source_of, version_of
 
 
 def test_ipv6_stands_in_brackets() -> None:
@@ -24,3 +26,18 @@ def test_one_source() -> None:
 def test_scoped_addresses() -> None:
     assert scoped("fe80::1%eth0")
     assert not scoped("fe80::1") and not scoped("203.0.113.20")
+
+
+@pytest.mark.parametrize(
+    ("written", "printed"),
+    [
+        ("2001:DB8:0:0::20", "2001:db8::20"),
+        ("2001:0db8::0020", "2001:db8::20"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("192.0.2.7", "192.0.2.7"),
+        ("phone.example.test", "phone.example.test"),
+        ("", ""),
+    ],
+)
+def test_addresses_as_packets_have_them(written: str, printed: str) -> None:
+    assert canonical(written) == printed

@@ -12,7 +12,7 @@ from seaway.call.sdp_anchor import RemoteMedia
 from seaway.call.zones import Zone
 from seaway.core.sip.io import Flow, Hop
 from seaway.media.protocol import LegAddress, LegName, LegRequest, StreamAddress
-from seaway.wire.endpoint import version_of
+from seaway.wire.endpoint import canonical, version_of
 from seaway.wire.sdp.errors import SdpError
 from seaway.wire.sdp.session import Session
 
@@ -83,7 +83,7 @@ def check_families(remote: Sequence[RemoteMedia | None], streams: Sequence[Strea
 @lru_cache(maxsize=1000)
 def _version(host: str) -> int | None:
     try:
-        address = ip_address(host)
+        address = ip_address(canonical(host))
     except ValueError:
         return None
     return None if address.is_unspecified else address.version

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from seaway.media.protocol import Address, LegAddress
 from seaway.wire.digits import parse_digits
+from seaway.wire.endpoint import canonical
 from seaway.wire.errors import WireError
 from seaway.wire.sdp.errors import SdpError
 from seaway.wire.sdp.media import Media
@@ -53,7 +54,8 @@ def read_remote(session: Session) -> list[RemoteMedia | None]:
         connection = session.connection_of(index)
         if connection is None:
             raise SdpError("a media description has no c= line", status=488, section="RFC 8866 §5.7")
-        if connection.address in ("0.0.0.0", "::"):  # held: it says nothing of where the sender is
+        host = canonical(connection.address)
+        if host in ("0.0.0.0", "::"):  # held: it says nothing of where the sender is
             found.append(None)
             continue
         rtcp_port, rtcp_host = media.rtcp or (min(media.port + 1, 65535), None)
@@ -61,8 +63,8 @@ def read_remote(session: Session) -> list[RemoteMedia | None]:
         ufrag, password = _credential(credential) if credential is not None else (None, None)
         found.append(
             RemoteMedia(
-                (connection.address, media.port),
-                (rtcp_host or connection.address, rtcp_port),
+                (host, media.port),
+                (canonical(rtcp_host) if rtcp_host else host, rtcp_port),
                 ufrag,
                 password,
                 _clocks(media),

@@ -20,6 +20,7 @@ from seaway.runtime.policy_config import call_policy
 from seaway.runtime.registration_config import identity, registrations
 from seaway.runtime.search_config import search_rule, transform
 from seaway.runtime.zone_config import default_zone, dns_zone, enum_zone, zone_settings
+from seaway.wire.endpoint import canonical
 
 __all__ = ["SIP_DIAL_ROWS", "SIP_LISTENER_ROWS", "SIP_UDP_ROWS", "TRAVERSAL_ROW", "control_config"]
 
@@ -55,7 +56,13 @@ def control_config(config: NodeConfig, deployment: Deployment, resolution: Resol
         traversal=traversal,
         neighbours=tuple(
             NeighbourZone(
-                each.name, each.addresses, each.port, each.transport, each.nic, each.verify_name, zone_settings(each)
+                each.name,
+                tuple(map(canonical, each.addresses)),
+                each.port,
+                each.transport,
+                each.nic,
+                each.verify_name,
+                zone_settings(each),
             )
             for each in config.neighbours
         ),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
 from typing import Literal
 
-__all__ = ["scoped", "shown", "source_of", "version_of"]
+__all__ = ["canonical", "scoped", "shown", "source_of", "version_of"]
 
 
 def shown(address: tuple[str, int]) -> str:
@@ -17,6 +18,19 @@ def shown(address: tuple[str, int]) -> str:
 def version_of(address: tuple[str, int]) -> Literal[4, 6]:
     """The IP version of an address with an IP literal."""
     return 6 if ":" in address[0] else 4
+
+
+@lru_cache(maxsize=10_000)
+def canonical(host: str) -> str:
+    """An IP literal as the kernel prints the source of a packet (RFC 5952 §4; IPv4 in the form of IPv6 as IPv4);
+    anything else as it is."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return str(address)
 
 
 def source_of(host: str) -> str:
