@@ -10,7 +10,7 @@ import pytest
 
 from seaway.call.config import ControlConfig, DnsZone, EnumZone, NeighbourZone, Rule
 from seaway.call.control import Control
-from seaway.core.dns.io import Naptr
+from seaway.core.dns.io import Naptr, Srv
 from seaway.core.sip.io import Hop
 from seaway.policy.search_settings import SearchRule, Transform
 from seaway.policy.zone_settings import ZoneSettings
@@ -31,12 +31,15 @@ def rule(priority: int, target: str, **more: Any) -> SearchRule:
 class Site:
     """A core with phones, and neighbours that answer every call as their script says."""
 
-    def __init__(self, *rules: SearchRule, peers: dict[str, str] = PEERS, **changes: Any) -> None:
+    def __init__(
+        self, *rules: SearchRule, peers: dict[str, str] = PEERS, transport: Any = "udp", **changes: Any
+    ) -> None:
         self.net = Network(3)
         zones = tuple(NeighbourZone(name, (address,), 5060, "udp") for name, address in peers.items())
         changes = {"neighbours": zones, "rules": (), "search_rules": rules, **changes}
         self.core = node(self.net, control(**changes))
-        self.peers = {name: Phone(self.net, name, (address, 5060), self.hop) for name, address in peers.items()}
+        far = Hop(transport, CORE, 5060, "inner")
+        self.peers = {name: Phone(self.net, name, (address, 5060), far) for name, address in peers.items()}
 
     @property
     def hop(self) -> Hop:
@@ -109,6 +112,24 @@ def test_equal_priorities_ring_together_and_the_first_answer_wins() -> None:
     dialog = site.call("1234@example.test")
     assert dialog.statuses[-1] == 200 and site.rings() == {"cm": 1, "pbx": 1}
     assert [each.ended for each in site.peers["cm"].dialogs.values()] == ["cancelled"]
+
+
+def test_rfc5393_without_breadth_for_all_they_ring_one_after_the_other() -> None:
+    site = Site(rule(10, "cm"), rule(10, "pbx"), rule(20, "pstn"))
+    answering(site.peers["cm"], (0.1, 404))
+    caller = site.caller = site.phone("alice", 20)
+    dialog = caller.call("sip:1@example.test", b"", "Max-Breadth: 1")
+    site.net.run(3)
+    assert dialog.statuses[-1] == 200 and site.rings() == {"cm": 1, "pbx": 1}
+    assert header(site.peers["pbx"].received[0].serialise(), "max-breadth") == ["1"]
+
+
+def test_r35_a_search_has_an_end() -> None:
+    rules = [rule(n, "cm", type="prefix", pattern="1", behaviour="add-prefix", replace=f"{n}") for n in range(1, 60)]
+    site = Site(*rules)
+    answering(site.peers["cm"], (0.01, 404))
+    assert site.call("1@example.test", 20).statuses == [404]
+    assert site.rings() == {"cm": 30}
 
 
 def test_stop_keeps_the_search_from_later_steps() -> None:
@@ -228,7 +249,8 @@ def test_hop_count_of_a_zone() -> None:
 
 def cluster(transport: str = "udp") -> Site:
     zone = NeighbourZone("cm", ("10.0.0.30", "10.0.0.31"), 5060, transport)  # type: ignore[arg-type]
-    return Site(rule(10, "cm"), peers={"one": "10.0.0.30", "two": "10.0.0.31"}, neighbours=(zone,))
+    peers = {"one": "10.0.0.30", "two": "10.0.0.31"}
+    return Site(rule(10, "cm"), peers=peers, transport=transport, neighbours=(zone,))
 
 
 def test_the_second_peer_is_asked_when_the_first_says_503() -> None:
@@ -248,6 +270,18 @@ def test_a_peer_that_failed_comes_last_for_a_while_and_the_dialog_stays_where_it
     assert dialog.statuses[-1] == 200 and site.net.now - began <= 1.01, "the first is not waited for again"
     site.caller.bye(dialog)
     site.net.run(2)
+    assert site.peers["two"].dialogs[dialog.call_id].ended == "bye received"
+
+
+def test_requests_of_a_dialog_go_to_the_peer_that_has_it() -> None:
+    """Over a stream the route token names the zone only: Route or Request-URI say which of its peers."""
+    site = cluster("tcp")
+    answering(site.peers["one"], (0.1, 503))
+    dialog = site.call("1@example.test")
+    assert dialog.statuses[-1] == 200 and site.rings() == {"one": 1, "two": 1}
+    site.caller.bye(dialog)
+    site.net.run(2)
+    assert site.caller.results[-1] == ("BYE", 200)
     assert site.peers["two"].dialogs[dialog.call_id].ended == "bye received"
 
 
@@ -311,6 +345,18 @@ def test_r35_numbers_that_lead_to_numbers_end() -> None:
             Naptr(1, 1, "u", "E2U+sip", f"!^.*$!sip:+{other}@example.test!", ""),
         )
     assert site.call("+1@example.test").statuses == [404]
+    assert site.record()["why"] == "zone numbers: +1@example.test is one number too many"
+
+
+def test_a_dns_zone_uses_what_this_node_has() -> None:
+    udp = control().config.listeners[:1]
+    site = Site(rule(10, "internet"), dns_zones=(DnsZone("internet", ("tls", "udp")),), peers={"far": "192.0.2.9"},
+                neighbours=(), listeners=udp)  # fmt: skip
+    site.net.names["far.test"] = "192.0.2.9"
+    site.net.records["_sips._tcp.far.test", "SRV"] = (Srv(1, 1, 5061, "far.test"),)
+    site.net.records["_sip._udp.far.test", "SRV"] = (Srv(1, 1, 5060, "far.test"),)
+    assert site.call("bob@far.test").statuses[-1] == 200
+    assert {hop.transport for _, hop in site.core.dials} == {"udp"}
 
 
 def test_cancel_while_a_number_is_looked_up() -> None:
@@ -417,6 +463,38 @@ def test_a_fork_into_two_zones_gets_the_right_offer_in_each() -> None:
     alice.bye(dialog)
     pair.idle()
     assert not pair.core_relay.sessions
+
+
+def test_what_a_step_had_is_free_when_the_next_rings() -> None:
+    pair = Pair(core={
+        "neighbours": (NeighbourZone("cm", ("10.0.0.30",), 5060, "udp"),),
+        "search_rules": (SearchRule(30, "cm", mode="any-alias"),),
+    })  # fmt: skip
+    alice = pair.inside("alice")
+    cm = Phone(pair.net, "cm", ("10.0.0.30", 5060), Hop("udp", CORE, 5060, "inner"))
+    cm.script = [(0.2, 180, b"")]
+    dialog = alice.call("sip:nobody@elsewhere.test", sdp("10.0.0.20", 41000))
+    pair.net.run(3)
+    assert dialog.statuses[-1] == 180
+    assert not pair.core_relay.sessions and len(pair.core_relay.closed) == 1
+
+
+def test_two_zones_answer_at_once() -> None:
+    """Both 200s go to the caller, who ends the one that came second (RFC 3261 §13.2.2.4)."""
+    pair = Pair(core={
+        "neighbours": (NeighbourZone("cm", ("10.0.0.30",), 5060, "udp"),),
+        "search_rules": (SearchRule(20, "cm", mode="any-alias"),),
+    })  # fmt: skip
+    alice, bob = pair.inside("alice"), pair.outside("bob")
+    cm = Phone(pair.net, "cm", ("10.0.0.30", 5060), Hop("udp", CORE, 5060, "inner"))
+    cm.script = [(0.06, 200, sdp("10.0.0.30", 42000))]
+    bob.script = [(0.05, 200, sdp("198.51.100.20", 42000))]
+    alice.call("sip:bob@example.test", sdp("10.0.0.20", 41000))
+    pair.net.run(1)
+    answers = {
+        header(each.data, "to")[0] for each in pair.net.sent("core1", "alice", "SIP/2.0 200") if b"INVITE" in each.data
+    }
+    assert len(answers) == 2
 
 
 def test_the_relay_fails_and_the_search_ends() -> None:
