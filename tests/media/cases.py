@@ -263,6 +263,14 @@ CASES = (
         In(1.0, "0.a.rtp", ALICE, rtp(1), then=(A_LATCHED,)),
         In(1.1, "0.a.rtp", ALICE, rtp(2)),
     )),
+    Case("a DTLS handshake goes to the signalled address of a passive side, and nothing else does", (
+        *BOTH_KNOWN,
+        In(1.0, "0.b.rtp", BOB, DTLS, then=(B_LATCHED, Out("0.a.rtp", ALICE, DTLS))),
+        In(1.1, "0.b.rtp", BOB, rtp(1)),
+        In(1.2, "0.a.rtp", ("192.0.2.10", 1025), DTLS,
+           then=(Told("Latched", "0.a.rtp", ("192.0.2.10", 1025)), Out("0.b.rtp", BOB, DTLS))),
+        In(1.3, "0.b.rtp", BOB, DTLS, then=(Out("0.a.rtp", ("192.0.2.10", 1025), DTLS),)),
+    )),
     Case("both latched: packets pass unchanged both ways", (
         *BOTH_LATCHED,
         In(1.2, "0.a.rtp", ALICE, rtp(2, b"\x00\xff" * 600), then=(Out("0.b.rtp", BOB, rtp(2, b"\x00\xff" * 600)),)),

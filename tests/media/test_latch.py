@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seaway.media.latch import Latch, Verdict
+from seaway.media.latch import KNOCKS, Latch, Verdict
 
 HINT = ("192.0.2.1", 4000)
 OTHER = ("192.0.2.1", 5000)
@@ -50,3 +50,23 @@ def test_no_history_lets_a_source_in_that_is_not_allowed(packets: list[tuple[str
     for host, port, after in packets:
         assert made.packet((host, port), after) is Verdict.REFUSED
     assert made.source == HINT
+
+
+def test_handshakes_to_a_hint_are_bounded_and_end_when_a_source_is_learned() -> None:
+    latch = Latch()
+    assert latch.knock() is None
+    latch.signal(("192.0.2.10", 4000), frozenset({"192.0.2.10"}), 0.0)
+    assert [latch.knock() for _ in range(KNOCKS + 1)] == [("192.0.2.10", 4000)] * KNOCKS + [None]
+    latch.signal(("192.0.2.10", 4000), frozenset({"192.0.2.10"}), 0.0)
+    assert latch.knock() is None  # the same hint again
+    latch.signal(("192.0.2.10", 4002), frozenset({"192.0.2.10"}), 0.0)
+    assert latch.knock() == ("192.0.2.10", 4002)
+    latch.packet(("192.0.2.10", 4004), 0.0)
+    assert latch.knock() is None
+
+
+def test_no_handshake_goes_to_a_hint_that_is_not_allowed_or_no_place() -> None:
+    latch = Latch()
+    for host, port in (("192.0.2.11", 4000), ("phone.example", 4000), ("224.0.0.1", 4000), ("192.0.2.10", 0)):
+        latch.signal((host, port), frozenset({"192.0.2.10", "224.0.0.1"}), 0.0)
+        assert latch.knock() is None

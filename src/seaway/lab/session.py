@@ -15,7 +15,7 @@ from seaway.lab.dns import DOMAIN
 from seaway.lab.errors import LabError
 from seaway.lab.machines import Machines
 from seaway.lab.pair import NODES, Pair
-from seaway.lab.phones.baresip import Account, Baresip
+from seaway.lab.phones.baresip import Account, Baresip, Encryption
 from seaway.lab.phones.sound import Heard
 
 __all__ = ["CallReport", "Direction", "Session", "Site"]
@@ -88,7 +88,7 @@ class Session:
         self.machines, self.pair, self.site = machines, pair, site
         self.phones: dict[str, Baresip] = {}
 
-    def phone(self, user: LabUser) -> Baresip:
+    def phone(self, user: LabUser, encryption: Encryption | None = None) -> Baresip:
         """Make a phone for `user`; it registers when launched."""
         outside = user.node == "edge1"
         six = outside and self.site.outside_six
@@ -116,14 +116,15 @@ class Session:
             control=14440 + index if loop else 4444,
             rtp_ports=f"{20000 + 2000 * index}-{21998 + 2000 * index}" if loop else "10000-19999",
             interface="127.0.0.1" if loop else None,
+            encryption=encryption,
         )
         self.phones[user.name] = made
         return made
 
-    def launch(self, users: tuple[LabUser, ...] = (ALICE, BOB)) -> None:
+    def launch(self, users: tuple[LabUser, ...] = (ALICE, BOB), encryption: Encryption | None = None) -> None:
         """Start phones, all at once. Raises LabError."""
         for user in users:
-            self.phone(user)
+            self.phone(user, encryption)
         for phone in self.phones.values():
             phone.launch()
 

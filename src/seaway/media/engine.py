@@ -136,10 +136,14 @@ class Engine:
         elif kind is PacketClass.RTCP:
             counter.rtcp_packets += 1
         peer = component.peer
-        if peer is not None and peer.remote is not None:
-            sent = self._crossing.leave(component, kind, clear)
-            if sent is not None:
-                self._outputs.append(SendPacket(peer.local, peer.remote, sent))
+        if peer is None:
+            return
+        remote = peer.remote
+        if remote is None and kind is PacketClass.DTLS and peer.latch is not None:
+            remote = peer.latch.knock()
+        sent = self._crossing.leave(component, kind, clear) if remote is not None else None
+        if remote is not None and sent is not None:
+            self._outputs.append(SendPacket(peer.local, remote, sent))
 
     def _accepted(
         self, component: ComponentState, kind: PacketClass, data: bytes, source: Address, now: float

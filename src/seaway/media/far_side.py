@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from seaway.core.traversal.probe import ProbeSender
 from seaway.media.fast import FastFlows
 from seaway.media.handshakes import Handshakes
+from seaway.media.latch import sendable
 from seaway.media.legs import ComponentState, LegState, SessionState
 from seaway.media.protection import Shield
 from seaway.media.protocol import Address, Failed, Security, SetRemote
@@ -100,7 +101,7 @@ class FarSides:
             host = _literal(hint[0])
             if component.remote is not None:
                 self._handshakes.start(component, component.remote, now)
-            elif host in allowed and host is not None and _sendable(host, hint[1]):
+            elif host in allowed and host is not None and sendable(host, hint[1]):
                 self._handshakes.start(component, (host, hint[1]), now)
 
     def _start_probes(self, leg: LegState, command: SetRemote, now: float) -> None:
@@ -130,13 +131,8 @@ def _literal(host: str) -> str | None:
         return None
 
 
-def _sendable(host: str, port: int) -> bool:
-    address = ip_address(host)
-    return not address.is_multicast and not address.is_unspecified and 0 < port < 65536
-
-
 def _destination(address: Address) -> Address:
     host, port = str(ip_address(address[0])), address[1]
-    if not _sendable(host, port):
+    if not sendable(host, port):
         raise ValueError(f"{address[0]} port {port} is no address to send probes to")
     return host, port

@@ -1,22 +1,33 @@
 """Learning where a plain leg's far side really is: symmetric RTP, restricted to signalled addresses (rule R12).
 
-The address in SDP is a hint and never a destination. The first valid packet from an allowed IP address decides; RTP
-and RTCP learn apart. Later sources are refused until signalling moved the hint or the learned source fell silent.
+The address in SDP is a hint and no destination of media: the first valid packet from an allowed IP address decides; RTP
+and RTCP learn apart. Later sources are refused until signalling moved the hint or the learned source fell silent. Only
+the first datagrams of a DTLS handshake go to the hint: a passive side says nothing before it hears one (RFC 5763 §5).
 """
 
 from __future__ import annotations
 
 from enum import Enum
+from ipaddress import ip_address
 
 from seaway.media.protocol import Address
 
-__all__ = ["RELATCH_SILENCE", "RELATCH_WINDOW", "Latch", "Verdict"]
+__all__ = ["KNOCKS", "RELATCH_SILENCE", "RELATCH_WINDOW", "Latch", "Verdict", "sendable"]
 
 RELATCH_SILENCE = 5.0
 """Seconds without a valid packet from the learned source after which another allowed source may take its place."""
 
+KNOCKS = 20
+"""Datagrams of handshakes that may go to a hint, for each hint."""
+
 RELATCH_WINDOW = 5.0
 """Seconds after a change of the hint during which another allowed source may take the learned one's place."""
+
+
+def sendable(host: str, port: int) -> bool:
+    """Whether an IP literal and a port are something to send to."""
+    address = ip_address(host)
+    return not address.is_multicast and not address.is_unspecified and 0 < port < 65536
 
 
 class Verdict(Enum):
@@ -28,12 +39,13 @@ class Verdict(Enum):
 class Latch:
     """State of one component. `source` is where to send, `None` as long as nothing was learned."""
 
-    __slots__ = ("_allowed", "_hint", "_last", "_open_until", "_ssrcs", "source")
+    __slots__ = ("_allowed", "_hint", "_knocks", "_last", "_open_until", "_ssrcs", "source")
 
     def __init__(self) -> None:
         self.source: Address | None = None
         self._allowed: frozenset[str] = frozenset()
         self._hint: Address | None = None
+        self._knocks = 0
         self._last = 0.0
         self._open_until = 0.0
         self._ssrcs: frozenset[int] = frozenset()
@@ -45,9 +57,20 @@ class Latch:
         """
         if hint != self._hint:
             self._open_until = now + RELATCH_WINDOW
+            self._knocks = KNOCKS
         self._hint, self._allowed, self._ssrcs = hint, allowed, ssrcs
         if self.source is not None and self.source[0] not in allowed:
             self.source = None
+
+    def knock(self) -> Address | None:
+        """Where a datagram of a handshake may go while nothing was learned; `None`: nowhere (any more)."""
+        hint = self._hint
+        if self.source is not None or hint is None or hint[0] not in self._allowed or not self._knocks:
+            return None
+        if not sendable(*hint):
+            return None
+        self._knocks -= 1
+        return hint
 
     @property
     def memory(self) -> tuple[Address | None, tuple[str, ...], tuple[int, ...]]:

@@ -21,7 +21,11 @@ from seaway.lab.errors import LabError
 from seaway.lab.inside import connect
 from seaway.lab.phones.sound import Heard, listen
 
-__all__ = ["Account", "Baresip", "PhoneStats", "Start"]
+__all__ = ["Account", "Baresip", "Encryption", "PhoneStats", "Start"]
+
+Encryption = Literal["srtp", "srtp-mand", "dtls_srtp"]
+"""Of media: keys in SDP when the other side wants, keys in SDP always, DTLS."""
+_ENCRYPTION = {"srtp": "srtp.so", "srtp-mand": "srtp.so", "dtls_srtp": "dtls_srtp.so"}
 
 Start = Callable[[list[str], Path], "subprocess.Popen[bytes]"]
 """Runs a command line with its output in a file: in a namespace, or plainly on this machine."""
@@ -46,7 +50,7 @@ module g711.so
 module ausine.so
 module aubridge.so
 module sndfile.so
-module_tmp account.so
+{encryption}module_tmp account.so
 module_app menu.so
 module_app ctrl_tcp.so
 ctrl_tcp_listen 127.0.0.1:{control}
@@ -105,6 +109,7 @@ class Baresip:
         interface: str | None = None,
         answer: Literal["auto", "manual"] = "auto",
         six: bool = False,
+        encryption: Encryption | None = None,
     ) -> None:
         self.name, self.dir, self.account, self.tone = name, directory, account, tone
         self._start, self._namespace, self._control = start, namespace, control
@@ -115,6 +120,7 @@ class Baresip:
         self._changed = threading.Condition()
         self._token = 0
         self._answer = answer
+        self._encryption = encryption
         self._options = ("-v", "-6") if six else ("-v",)  # IPv6 only
         directory.mkdir(parents=True, exist_ok=True)
         modules = next((path for path in _MODULES if Path(path).is_dir()), None)
@@ -130,6 +136,7 @@ class Baresip:
             ports=rtp_ports,
             interface=f"net_interface {interface}\n" if interface else "",
             modules=modules,
+            encryption=f"module {_ENCRYPTION[encryption]}\n" if encryption else "",
             control=control,
             dir=directory,
         )
@@ -142,7 +149,7 @@ class Baresip:
         return (
             f"<sip:{a.user}@{a.domain};transport={a.transport}>;auth_user={a.user};auth_pass={a.password};"
             f'outbound="sip:{a.proxy};transport={a.transport}";regint={a.register};answermode={self._answer};'
-            "audio_codecs=PCMA/8000/1"
+            "audio_codecs=PCMA/8000/1" + (f";mediaenc={self._encryption}" if self._encryption else "")
         )
 
     def write_interactive(self) -> None:

@@ -1,0 +1,70 @@
+"""SRTP between real phones through the pair: keys in SDP, and DTLS (rules R13, R17)."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from interop.conftest import lab_name
+from interop.test_restart import _kill
+from seaway.lab.accounts import ALICE, BOB
+from seaway.lab.phones.baresip import Encryption
+from seaway.lab.session import CallReport
+from seaway.lab.stage import Stage
+
+
+@pytest.fixture
+def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    with Stage.in_namespaces(lab_name("srtp"), "dual", engine=request.param) as made:
+        made.pair.start()
+        assert made.pair.wait_zone(10.0), made.pair.crash_report()
+        yield made
+        made.pair.stop()
+
+
+def _secured(report: CallReport) -> None:
+    """Sound both ways, and what counted was authentic. baresip opens the way with an RTCP packet in clear."""
+    assert report.good, report.problem()
+    for node in ("core1", "edge1"):
+        (media,) = report.nodes[node]["media"]
+        for side in ("from_a", "from_b"):
+            assert media[side]["packets"] > 50 and media[side]["unauthenticated"] <= 2, (node, side, media[side])
+
+
+@pytest.mark.parametrize(
+    ("stage", "encryption"),
+    [("userspace", "srtp-mand"), ("tc", "srtp-mand"), ("userspace", "dtls_srtp")],
+    indirect=["stage"],
+)
+def test_a_call_with_srtp(stage: Stage, encryption: Encryption) -> None:
+    session = stage.session()
+    try:
+        session.launch(encryption=encryption)
+        assert session.registered("alice") and session.registered("bob")
+        # Without ICE the phone behind the NAT has to begin the handshake: the one that answers does.
+        _secured(session.call(BOB, ALICE, talk=2.0))
+    finally:
+        session.close()
+
+
+@pytest.mark.parametrize("stage", ["userspace", "python"], indirect=True)
+def test_srtp_goes_on_when_relays_are_killed(stage: Stage) -> None:
+    """Keys and packet indexes are noted; in the worker they never were away."""
+    session = stage.session()
+    try:
+        session.launch(encryption="srtp-mand")
+        assert session.registered("alice") and session.registered("bob")
+        reports: list[CallReport] = []
+        call = threading.Thread(target=lambda: reports.append(session.call(ALICE, BOB, talk=5.0)))
+        call.start()
+        time.sleep(2.0)
+        for node in ("core1", "edge1"):
+            assert _kill(stage, node, "relay") < 2.0
+        call.join(30)
+        (report,) = reports
+        _secured(report)
+    finally:
+        session.close()
