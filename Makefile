@@ -59,8 +59,8 @@ bench:
 fuzz-dataplane:
 	@scripts/packages fuzz
 	@$(MAKE) -s -C dataplane fuzz
-	@mkdir -p build/fuzz
-	@dataplane/build/fuzz-packets -runs=$(RUNS) -max_len=600 -print_final_stats=1 -artifact_prefix=build/fuzz- build/fuzz
+	@python3 dataplane/fuzz/seeds.py build/fuzz
+	@dataplane/build/fuzz-packets -runs=$(RUNS) -max_len=400 -print_final_stats=1 -artifact_prefix=build/fuzz- build/fuzz
 
 clean:
 	@rm -rf build dataplane/build .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis src/*.egg-info

@@ -1,5 +1,6 @@
 /* Fuzz target of the worker's packet path: an input is a list of steps, each a command of a client or one read of
- * datagrams. The worker's own table.c, commands.c, relay.c, outgoing.c and rtp.c run; world.c is around them. */
+ * datagrams. The worker's own table.c, commands.c, relay.c, outgoing.c and rtp.c run; world.c is around them.
+ * What SRTP makes of a packet is not predicted: it has to be bounded, and to go where the flow goes. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,12 +9,14 @@
 #include "../worker/relay.h"
 #include "world.h"
 
-enum { OWNER = 1, PORTS = 5, REMOTES = 4, BATCH = 8, STEPS = 64, ALL_FLOWS = 64 };
+enum { OWNER = 1, PORTS = 5, REMOTES = 4, BATCH = 8, STEPS = 64, ALL_FLOWS = 64, CIPHERS = 4, LONGEST = 1500 };
 
 struct input {
     const uint8_t *at;
     size_t left;
 };
+
+static struct srtp *far_side[CIPHERS]; /* who seals what the worker opens, by the worker's key */
 
 static const uint8_t kinds[PORTS] = {PORT_PLAIN, PORT_PLAIN, PORT_CHANNEL, PORT_MUX, PORT_PLAIN};
 
@@ -83,28 +86,6 @@ static struct wire_key take_key(struct input *from)
     return key;
 }
 
-/* Contexts 1 to 4: receiving and sending, of both kinds of suites. They begin anew with each input. */
-static void keep_cipher(uint64_t id)
-{
-    struct wire_cipher cipher = {.id = id};
-    cipher.wish.suite = id <= 2 ? SRTP_AES128_SHA1_80 : SRTP_GCM128;
-    cipher.wish.sends = id % 2 == 0;
-    cipher.wish.counters = 4;
-    if (id != 0 && srtp_available())
-        ask(OP_CIPHER, 0, &cipher, sizeof cipher, -1);
-}
-
-static void add_ciphers(struct input *from, struct wire_flow *flow)
-{
-    uint8_t choice = take(from);
-    flow->receive = (uint64_t[]){0, 1, 3, 0}[choice & 3];
-    flow->send = (uint64_t[]){0, 2, 4, 0}[choice >> 2 & 3];
-    flow->verify = choice >> 4 & 1;
-    world_ciphers |= flow->receive != 0 || flow->send != 0;
-    keep_cipher(flow->receive);
-    keep_cipher(flow->send);
-}
-
 static void add_flow(struct input *from)
 {
     struct wire_flow flow = {.key = take_key(from)};
@@ -121,9 +102,50 @@ static void add_flow(struct input *from)
         flow.payload_type[i] = take(from);
         flow.hertz[i] = take_half(from);
     }
-    if (what & 1 << 4)
-        add_ciphers(from, &flow);
+    if (what & 0x10) {
+        uint8_t ciphers = take(from);
+        flow.receive = (ciphers & 7) % (CIPHERS + 1);
+        flow.send = (ciphers >> 3 & 7) % (CIPHERS + 1);
+        flow.verify = ciphers >> 6 & 1;
+    }
     ask(OP_ADD, 0, &flow, sizeof flow, -1);
+}
+
+/* SRTP contexts 1 to CIPHERS, the odd ones of which receive. */
+static void add_cipher(struct input *from)
+{
+    static const uint8_t sizes[] = {0, 30, 30, 46, 46, 28, 44};
+    uint8_t choice = take(from);
+    uint32_t number = choice % CIPHERS;
+    struct wire_cipher cipher = {.id = number + 1};
+    cipher.wish.sends = number & 1;
+    cipher.wish.suite = (choice >> 2) % 8;
+    cipher.wish.mki_size = choice & 0x80 ? 4 : 0;
+    cipher.wish.counters = choice & 0x40 ? 8 : 1;
+    if (cipher.wish.suite > 0 && cipher.wish.suite < sizeof sizes)
+        memset(cipher.wish.key, 0x30 + (int)number, sizes[cipher.wish.suite]);
+    memset(cipher.wish.mki, 0x77, cipher.wish.mki_size);
+    if (choice & 0x20) {
+        cipher.count = 1;
+        cipher.known[0] = (struct srtp_index){.ssrc = take_half(from), .rtp = take_half(from) * 65536, .rtcp = take(from)};
+    }
+    ask(OP_CIPHER, 0, &cipher, sizeof cipher, -1);
+    if (far_side[number] == NULL && !cipher.wish.sends) {
+        cipher.wish.sends = true;
+        far_side[number] = srtp_new(&cipher.wish);
+    }
+}
+
+static void ask_transform(struct input *from)
+{
+    struct {
+        uint64_t id;
+        uint8_t packet[LONGEST];
+    } body = {.id = 1 + take(from) % CIPHERS};
+    uint8_t how = take(from);
+    size_t size = take(from);
+    take_all(from, body.packet, size);
+    ask(OP_TRANSFORM, how & 7, &body, sizeof body.id + size, -1);
 }
 
 static void ask_anything(struct input *from)
@@ -158,18 +180,39 @@ static void take_datagram(struct input *from, uint32_t port, struct datagram *it
     from->left -= it->data_size;
 }
 
+/* Seal a packet as the far side of a context does. */
+static void seal(struct datagram *it, uint32_t number)
+{
+    static uint8_t sealed[BATCH][LONGEST + SRTP_GROWTH];
+    static uint32_t next;
+    uint8_t *to = sealed[next++ % BATCH];
+    enum packet_class class = rtp_classify(it->data, it->data_size);
+    if (far_side[number] == NULL || class == PACKET_OTHER || it->data_size > LONGEST)
+        return;
+    memcpy(to, it->data, it->data_size);
+    size_t size = srtp_seal(far_side[number], class == PACKET_RTCP, to, it->data_size);
+    if (size == 0)
+        return;
+    it->data = to;
+    it->data_size = it->size = size;
+    it->segment = 0;
+}
+
 static void read_datagrams(struct input *from)
 {
     struct datagram datagrams[BATCH];
     uint8_t choice = take(from);
-    uint32_t port = (choice & 15) % PORTS, count = 1 + (choice >> 4) % BATCH;
+    uint32_t port = (choice & 7) % PORTS, count = 1 + (choice >> 4) % BATCH;
     if (choice & 0x80) {
         uint8_t troubles[TROUBLES];
         take_all(from, troubles, sizeof troubles);
         world_troubles(troubles);
     }
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         take_datagram(from, port, &datagrams[i]);
+        if (choice & 8)
+            seal(&datagrams[i], i % CIPHERS & ~1u);
+    }
     struct address at = local(port);
     uint32_t index = port_find(OWNER, &at);
     if (index != NONE)
@@ -190,7 +233,11 @@ static void one_step(struct input *from)
         ask(step & 0x10 ? OP_REMOVE : OP_READ, 0, &key, sizeof key, -1);
         break;
     case 3:
-        if (step & 0x10)
+        if (step & 0x80)
+            add_cipher(from);
+        else if (step & 0x40)
+            ask_transform(from);
+        else if (step & 0x10)
             ask_anything(from);
         else
             world_wait((double)take_half(from) * (step & 0x20 ? 1e3 : 1e-3));
@@ -224,8 +271,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct address at = local(i);
         ask(OP_DETACH, 0, &at, sizeof at, -1);
     }
+    for (uint64_t i = 0; i < CIPHERS; i++) {
+        uint64_t id = i + 1;
+        ask(OP_UNCIPHER, 0, &id, sizeof id, -1);
+        srtp_free(far_side[i]);
+        far_side[i] = NULL;
+    }
     cipher_leave_all(OWNER);
-    world_ciphers = false;
     if (table.flows_used != 0 || table.ports_used != 0 || table.siblings_used != 0 || world_open_sockets() != 0)
         abort();
     return 0;

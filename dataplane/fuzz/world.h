@@ -23,8 +23,6 @@ void world_troubles(const uint8_t troubles[TROUBLES]);
 void world_wait(double seconds);
 /* These are waiting at the port, and are read now; all that comes of it is checked. */
 void world_read(uint32_t port, const struct datagram *datagrams, uint32_t count);
-/* Whether there are flows with SRTP, whose packets are not foretold: then only memory and limits are watched. */
-extern bool world_ciphers;
 /* Sockets in service, siblings among them. */
 int world_open_sockets(void);
 

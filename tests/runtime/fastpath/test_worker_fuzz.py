@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,9 +23,12 @@ def test_r18_packet_path_survives_the_fuzzer(root: Path, tmp_path: Path) -> None
     if "libclang_rt" in built.stderr:
         pytest.skip("the fuzz target needs the Debian package libclang-rt-dev")
     assert built.returncode == 0, built.stderr
+    seeds = tmp_path / "seeds"
+    script = root / "dataplane" / "fuzz" / "seeds.py"
+    subprocess.run([sys.executable, str(script), str(seeds)], check=True)
     program = str(root / "dataplane" / "build" / "fuzz-packets")
     ran = subprocess.run(
-        [program, f"-runs={RUNS}", "-max_len=600", "-seed=18", f"-artifact_prefix={tmp_path}/"],
+        [program, f"-runs={RUNS}", "-max_len=400", "-seed=18", f"-artifact_prefix={tmp_path}/", str(seeds)],
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr[-3000:]
