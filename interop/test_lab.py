@@ -52,7 +52,7 @@ MEDIA = ("T11-09", "T11-11", "T11-13", "T11-16", "Y01-04", "Y01-06")
 
 @pytest.mark.parametrize("engine", ["xdp-native", "tc", "userspace"])
 def test_the_proof(tmp_path: Path, engine: str) -> None:
-    """One variant; `make prove` and the release check run all three. The first engine has every row removed in turn,
+    """One variant; `make prove` and the release check run all of them. The first engine has every row removed in turn,
     the others those rows whose packets they carry."""
     out = tmp_path / "proof.json"
     only = [] if engine == "xdp-native" else [f"--only={row}" for row in MEDIA]

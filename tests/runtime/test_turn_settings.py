@@ -13,7 +13,7 @@ from seaway.core.turn.config import TurnConfig
 from seaway.runtime.config import ConfigError, NodeConfig, parse_node_config
 from seaway.runtime.turn import has_turn
 from seaway.runtime.turn_config import turn_config
-from seaway.runtime.turn_places import places, relay_places
+from seaway.runtime.turn_places import main_port, places, relay_places
 from tests.runtime.rig import DEPLOYMENT, EDGE_INNER, EDGE_OUTER
 
 WITH_TURN = DEPLOYMENT.replace("sip_calls = true", "sip_calls = true\nturn = true")
@@ -112,6 +112,14 @@ def test_places_are_those_of_the_rows() -> None:
     on_443 = deployment("[ports]\nturn_tcp443 = true\nweb_admin = 7443\n")
     web = [each for each in places(resolve(on_443), "edge1") if each.web]
     assert {(each.nic, each.port, each.rows) for each in web} == {(nic, 443, ("P-01",)) for nic in ("inner", "outer")}
+
+
+def test_the_port_of_other_servers_is_not_that_of_the_web() -> None:
+    """A client that is sent elsewhere (300) comes over UDP as well, where 443 is nobody's."""
+    for tables in ("", "[ports]\nturn_tcp443 = true\nweb_admin = 7443\n"):
+        assert main_port(places(resolve(deployment(tables)), "edge1")) == 3478
+    on_443 = deployment("[ports]\nturn = 443\nweb_admin = 7443\n")
+    assert main_port(places(resolve(on_443), "edge1")) == 443
 
 
 def test_a_large_system_has_six_ports() -> None:

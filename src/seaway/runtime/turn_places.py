@@ -6,7 +6,7 @@ socket serves all rows of its place; relayed addresses are on the outward NIC on
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
@@ -15,7 +15,7 @@ from seaway.catalog.ports import PortRange
 from seaway.catalog.resolve import Resolution
 from seaway.core.turn.io import Family
 
-__all__ = ["Place", "RelayPlace", "RelayPlaces", "places", "relay_places"]
+__all__ = ["Place", "RelayPlace", "RelayPlaces", "main_port", "places", "relay_places"]
 
 _WEB = 443
 
@@ -71,6 +71,11 @@ def places(resolution: Resolution, node: str) -> tuple[Place, ...]:
         Place(transport, nic, address, port, tuple(rows), transport is Transport.TCP and port == _WEB)
         for (transport, nic, _, port, address), rows in sorted(found.items())
     )
+
+
+def main_port(found: Sequence[Place]) -> int:
+    """The port of TURN itself, where servers beside this one are too: not the one that is shared with the web."""
+    return next((each.port for each in found if not each.web), found[0].port)
 
 
 def relay_places(resolution: Resolution, node: str) -> RelayPlaces:

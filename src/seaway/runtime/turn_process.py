@@ -30,7 +30,7 @@ from seaway.runtime.turn_accept import Acceptor, Crowd
 from seaway.runtime.turn_alarms import TurnAlarms
 from seaway.runtime.turn_flows import TurnFlows
 from seaway.runtime.turn_peers import TurnPeers
-from seaway.runtime.turn_places import Place, RelayPlaces
+from seaway.runtime.turn_places import Place, RelayPlaces, main_port
 from seaway.runtime.turn_ports import TurnPorts
 from seaway.runtime.turn_settings import Turn
 from seaway.runtime.turn_streams import ClientStream, PeerStream
@@ -76,7 +76,7 @@ class TurnProcess:
         self.peers = TurnPeers(self.core, self, self.counters)
         self.log = log.get(part="turn").new(part="turn")  # made once, not for each line
         self._turn = prepared.turn
-        self._port = prepared.open[0][0].port
+        self._port = main_port([place for place, _ in prepared.open])
         self._table = table
         self._loop = asyncio.get_running_loop()
         self._crowd = Crowd(prepared.turn.connections, prepared.turn.connections_per_source)
