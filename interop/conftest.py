@@ -28,6 +28,8 @@ _TOOLS = Path(__file__).parent
 # SIP over TCP and UDP from outside is off by default (S-01, S-02); the interop lab switches both on.
 # TURN is on 443 as well, where web administration must make room.
 _SETTINGS = "\n[sip]\nedge_tcp = true\nedge_udp = true\n[ports]\nturn_tcp443 = true\nweb_admin = 7443\n"
+# Hostile clients are to be met by the node itself, not by the kernel after the fiftieth time.
+_PATIENT = "".join(f"[protection.{each}]\nthreshold = 1000\n" for each in ("malformed", "flood", "handshake"))
 _TURN = ("tcp_relays = true", "binding_open = true")
 
 
@@ -49,6 +51,9 @@ def stage() -> Iterator[Stage]:
     """One lab with a running pair for all tests of this tier; UDP and TCP from outside are on."""
     text = deployment_text("dual").replace("\n[hosts]", f"{_SETTINGS}\n[hosts]")
     with Stage.in_namespaces(lab_name("interop"), "dual", text, turn=_TURN) as made:
+        for node in NODES:
+            config = made.pair.config(node)
+            config.write_text(config.read_text() + _PATIENT)
         made.pair.start()
         assert made.pair.wait_zone(10.0), made.pair.crash_report()
         yield made
