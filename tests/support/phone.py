@@ -55,6 +55,7 @@ class Phone:
         self.ack_body = b""
         self.contact_params = ""  # of the Contact in REGISTER
         self.register_headers: tuple[str, ...] = ()
+        self.notify_status = 200
         self.outputs: deque[Any] = deque()
         self.layer = TransactionLayer(self, self.outputs, Counter())
         self.host = net.add(Host(user, self, {(proxy.transport, address): Listening()}, names))
@@ -304,6 +305,9 @@ class Phone:
                 dialog.bodies.append(request.body)
             for delay, status, sdp in self.script:
                 self.net.at(delay, self._answer(dialog, server, request, status, sdp))
+            return
+        if request.method == b"NOTIFY":
+            self._respond(server, request, self.notify_status)
             return
         if dialog is None:
             self._respond(server, request, 200 if request.method in (b"OPTIONS", b"MESSAGE") else 481)

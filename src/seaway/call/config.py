@@ -143,6 +143,7 @@ class ControlConfig:
     registrations: tuple[Registrations, ...] = ()  # of domains; others are taken here, of everybody
     identities: tuple[Identity, ...] = ()
     digest_algorithms: tuple[str, ...] = ()  # offered in challenges, best first; (): what some user has a form for
+    watchers: tuple[str, ...] = ()  # users who may watch the registrations of all (RFC 3680)
     persistent: bool = False  # registrations are kept over a restart by whoever drives this
     server_name: str = "Seaway"
     secret: bytes = b""  # node secret for nonces and route tokens; at least 16 octets

@@ -29,6 +29,7 @@ from seaway.call.passing import Passing
 from seaway.call.paths import Paths
 from seaway.call.plans import Decisions, plan_of
 from seaway.call.refusing import Refusals
+from seaway.call.reg_events import RegEvents
 from seaway.call.registering import Registering
 from seaway.call.requests import Requests
 from seaway.call.screening import Screening
@@ -69,7 +70,8 @@ class Control:
         self._next_flow = 0
         self._sides = sides_of(config)
         boot = random(4)
-        self._registrar = Registrar(config.registrar, Gruus(config.secret, boot))
+        gruus = Gruus(config.secret, boot)
+        self._registrar = Registrar(config.registrar, gruus)
         self._dates = Dates()
         self._admission = Admission(config, self.counters)
         self._zones = Zones(config, self._sides, self._outputs, self.counters, random)
@@ -85,9 +87,12 @@ class Control:
         authorising = Authorising(self._admission, delegates, self._registrar, config.local_zone, self._refusals.refuse)
         passing = Passing(self._zones, self._paths, self._admission, self._proxy, config.registrar.strict_path)
         self.keeper = Keeper(config, self._registrar, self._dates, self._paths.udp_flow, self._outputs)
+        events = RegEvents(
+            config, self._registrar, gruus, self._admission.identities, self._zones, self._sides, self._proxy, random
+        )
         self._registering = Registering(
             config, self._sides, self._registrar, self._proxy, self._refusals, self._outputs, self._dates, authorising,
-            passing, self.keeper,
+            passing, self.keeper, events,
         )  # fmt: skip
         finder = Finder(config, self._zones, self._registrar, self._paths, self._proxy.locator)
         decisions = Decisions(plan_of(config))

@@ -12,6 +12,7 @@ from seaway.call.events import LogEvent
 from seaway.call.kept import Keeper
 from seaway.call.passing import Passing
 from seaway.call.refusing import Refusals
+from seaway.call.reg_events import RegEvents
 from seaway.call.views import place_of, text_of
 from seaway.call.zones import Zone
 from seaway.core.sip.binding import Binding
@@ -45,8 +46,9 @@ class Registering:
     def __init__(
         self, config: ControlConfig, sides: Sides, registrar: Registrar, proxy: Proxy,
         refusals: Refusals, outputs: deque[Any], dates: Dates, authorising: Authorising, passing: Passing,
-        keeper: Keeper,
+        keeper: Keeper, events: RegEvents,
     ) -> None:  # fmt: skip
+        self.events = events
         self._keeper = keeper
         self._authorising = authorising
         self._passing = passing
@@ -97,24 +99,31 @@ class Registering:
             self._log("registration.added", user=text_of(aor), contact=uri.decode("latin-1"), source=place_of(flow))
         for uri in result.removed:
             self._log("registration.removed", user=text_of(aor), contact=uri.decode("latin-1"))
-        self._keeper.note()
         headers = result.headers
         if result.status == 200:
             headers += ((b"Date", self._dates.at(now)),)  # RFC 3261 §10.3 step 8
         self._proxy.reject(context, result.status, now, headers=headers)
+        self._changed(now)
+
+    def _changed(self, now: float) -> None:
+        """Bindings may have changed: tell who keeps and who watches them."""
+        self._keeper.note()
+        if self._registrar.news:
+            self.events.tell(now)
 
     def flow_failed(self, target: Target, status: int, now: float) -> None:
         """430: the proxy before the phone has lost its flow, so this binding leads nowhere (RFC 5626 §7)."""
-        if status == 430 and isinstance(target.mark, Binding) and self._registrar.drop(target.mark):
+        if status == 430 and isinstance(target.mark, Binding) and self._registrar.drop(target.mark, "deactivated"):
             aor, uri = text_of(target.mark.aor), text_of(target.mark.uri)
             self._log("registration.removed", user=aor, contact=uri, why="its flow failed")
-            self._keeper.note()
+            self._changed(now)
 
     def sweep(self, now: float) -> None:
         """Forget what has expired; call it every few seconds."""
         for binding in self._registrar.expire(now):
             self._log("registration.expired", user=text_of(binding.aor), contact=text_of(binding.uri))
-        self._keeper.note()
+        self._changed(now)
+        self.events.sweep(now)
 
     def _log(self, event: str, /, **fields: object) -> None:
         self._outputs.append(LogEvent(event, fields))

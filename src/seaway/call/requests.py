@@ -25,7 +25,8 @@ from seaway.wire.sip.nameaddr import tag_of
 __all__ = ["Requests"]
 
 _ALLOW = b"INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER, PRACK, UPDATE, INFO, REFER, NOTIFY, SUBSCRIBE, MESSAGE"
-_ABILITIES = ((b"Allow", _ALLOW), (b"Accept", b"application/sdp"), (b"Supported", b"path, outbound, gruu"))
+_ABILITIES = ((b"Allow", _ALLOW), (b"Accept", b"application/sdp"), (b"Supported", b"path, outbound, gruu"),
+              (b"Allow-Events", b"reg"))  # fmt: skip
 
 
 class Requests:
@@ -44,6 +45,7 @@ class Requests:
         self._admission = admission
         self._anchor = anchor
         self._registering = registering
+        self._events = registering.events
         self._proxy = proxy
         self._searches = searches
         self._directing = directing
@@ -86,7 +88,7 @@ class Requests:
                 return
             self._proxy.reject(context, 200, now, headers=_ABILITIES)
             return
-        if tag_of(request.require(b"to")) is not None:
+        if tag_of(request.require(b"to")) is not None and not (method == b"SUBSCRIBE" and self._events.known(request)):
             self._refuse(context, Refusal(481, "a request inside a dialog without our Route"), now)
             return
         if context.path is not None and zone.trusted and (context.path or zone.traversal):
@@ -100,6 +102,12 @@ class Requests:
             if context.user is not None:
                 zone = self._zones.local  # one of ours, wherever they are
             self._admission.clean(context.request, zone.settings.allow_headers)
+        request = context.request
+        if request.method == b"SUBSCRIBE" and (self._events.known(request) or self._events.wanted(request)):
+            refusal = self._events.subscribe(context, now)
+            if refusal is not None:
+                self._refuse(context, refusal, now)
+            return
         self._admission.identities.take(context)
         self._start(context, zone, now)
 

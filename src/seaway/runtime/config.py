@@ -111,6 +111,7 @@ class Registrar(Settings):
     bindings: Annotated[StrictInt, Field(ge=1, le=1_000_000)] = 20_000
     flow_timer: Annotated[StrictInt, Field(ge=30, le=3600)] = 120
     strict_path: bool = False
+    watchers: tuple[Annotated[str, Field(min_length=1, max_length=128)], ...] = ()
     service_route: Annotated[tuple[ServiceRoute, ...], Field(max_length=8)] = ()
 
 

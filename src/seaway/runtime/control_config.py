@@ -76,6 +76,7 @@ def control_config(config: NodeConfig, deployment: Deployment, resolution: Resol
         registrations=_registrations(config, domains),
         identities=tuple(identity(each) for each in config.identities),
         digest_algorithms=config.sip.digest_algorithms,
+        watchers=config.registrar.watchers,
         persistent=True,
         secret=secret,
         media_idle=config.sip.media_idle,

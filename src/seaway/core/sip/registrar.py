@@ -60,6 +60,8 @@ class Registrar:
         self._number = 0
         self._fixed = tuple((b"Service-Route", value) for value in bounds.service_route)
         self.changed: set[bytes] = set()
+        self.watched: set[bytes] = set()  # users whose changes go into `news`
+        self.news: list[tuple[Binding, str]] = []
 
     def register(
         self, request: Request, aor: bytes, flow: Flow, now: float, zone: str | None = None
@@ -154,8 +156,8 @@ class Registrar:
             self.drop(binding)
         return gone
 
-    def drop(self, binding: Binding) -> bool:
-        """Remove a binding: it expired, or its flow failed (RFC 5626 §7). False when it was gone already."""
+    def drop(self, binding: Binding, why: str = "expired") -> bool:
+        """Remove a binding, `why` in the words of RFC 3680 §5.2. False when it was gone already."""
         bindings = self._bindings.get(binding.aor, [])
         if binding not in bindings:
             return False
@@ -168,6 +170,8 @@ class Registrar:
         self._count -= 1
         self._move(binding, None)
         self.changed.add(binding.aor)
+        if binding.aor in self.watched:
+            self.news.append((binding, why))
         return True
 
     def add(self, binding: Binding) -> None:
@@ -198,11 +202,13 @@ class Registrar:
             known = self._find(aor, each.key)
             if each.expires == 0:
                 if known is not None:
-                    self.drop(known)
+                    self.drop(known, "unregistered")
                     removed.append(each.uri)
                 continue
             expires = now + (each.expires if each.expires < maximum else maximum)
             if known is not None:
+                if aor in self.watched:
+                    self.news.append((known, "shortened" if expires < known.expires else "refreshed"))
                 known.cseq, known.expires, known.q, known.agent = cseq, expires, each.q, agent
                 known.path, known.zone = path, zone
                 if known.call_id != call_id or known.uri != each.uri or known.instance != each.instance:
@@ -210,7 +216,10 @@ class Registrar:
                 if known.flow is not flow:
                     self._move(known, flow)
             else:
-                self.add(Binding(aor, each, call_id, cseq, expires, flow, agent, path=path, zone=zone, since=now))
+                made = Binding(aor, each, call_id, cseq, expires, flow, agent, path=path, zone=zone, since=now)
+                self.add(made)
+                if aor in self.watched:
+                    self.news.append((made, "registered"))
                 added.append(each.uri)
         if asked.contacts:
             self.changed.add(aor)
@@ -242,7 +251,7 @@ class Registrar:
             return RegistrarResult(500)
         removed = tuple(each.uri for each in bindings)
         for binding in list(bindings):
-            self.drop(binding)
+            self.drop(binding, "unregistered")
         return RegistrarResult(200, (), (), removed)
 
     def _headers(self, asked: Asked, aor: bytes, outbound: bool, now: float) -> Headers:
