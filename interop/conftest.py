@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from seaway.identity.digest import ha1
 from seaway.lab.accounts import ALICE, BOB, LabUser
 from seaway.lab.dns import DOMAIN
 from seaway.lab.errors import LabError
@@ -27,9 +28,19 @@ _TOOLS = Path(__file__).parent
 
 # SIP over TCP and UDP from outside is off by default (S-01, S-02); the interop lab switches both on.
 # TURN is on 443 as well, where web administration must make room.
-_SETTINGS = "\n[sip]\nedge_tcp = true\nedge_udp = true\n[ports]\nturn_tcp443 = true\nweb_admin = 7443\n"
+_SETTINGS = "\n[sip]\nedge_tcp = true\nedge_udp = true\nedge_wss = true\n"
+_SETTINGS += "[ports]\nturn_tcp443 = true\nweb_admin = 7443\nsip_wss = 5063\n"
 # Hostile clients are to be met by the node itself, not by the kernel after the fiftieth time.
 _PATIENT = "".join(f"[protection.{each}]\nthreshold = 1000\n" for each in ("malformed", "flood", "handshake"))
+WEB_USER = ("web", "web-in-the-lab")
+"""A user of the edge for browsers, whose page comes from an origin that it allows."""
+_WEB = """
+[sip]
+websocket_origins = ["http://page.example.test:8000"]
+[[user]]
+name = "{}"
+ha1_md5 = "{}"
+"""
 _TURN = ("tcp_relays = true", "binding_open = true")
 
 
@@ -54,6 +65,9 @@ def stage() -> Iterator[Stage]:
         for node in NODES:
             config = made.pair.config(node)
             config.write_text(config.read_text() + _PATIENT)
+        config = made.pair.config("edge1")
+        stored = ha1("MD5", WEB_USER[0], DOMAIN, WEB_USER[1])
+        config.write_text(config.read_text() + _WEB.format(WEB_USER[0], stored))
         made.pair.start()
         assert made.pair.wait_zone(10.0), made.pair.crash_report()
         yield made

@@ -15,6 +15,7 @@ from seaway.catalog.turn_rows import turn_transports
     [
         ("traversal_sip = 5061", "ports.traversal_sip", "sip.edge_tls"),
         ("traversal_sip = 5062", "ports.traversal_sip", "sip.edge_mtls"),
+        ("sip_wss = 7001\n[sip]\nedge_wss = true", "ports.traversal_sip", "ports.sip_wss"),
         ("web_admin = 22", "ports.web_admin", "ports.ssh_admin"),
         ("web_admin = 7001", "ports.traversal_sip", "ports.web_admin"),
         ("traversal_h323 = 2777", "ports.traversal_h323", "ports.demux"),

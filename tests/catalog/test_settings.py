@@ -119,6 +119,7 @@ def test_other_ports_out_of_bounds_name_their_setting(line: str, setting: str) -
 def test_listeners_have_the_defaults_of_the_guide() -> None:  # S-01, S-02, S-03
     sip = make().sip
     assert (sip.edge_udp, sip.edge_tcp, sip.edge_tls, sip.edge_mtls) == (False, False, True, True)
+    assert (sip.edge_wss, sip.core_wss) == (False, False)
     assert (sip.core_udp, sip.core_tcp, sip.core_tls) == (True, True, True)
 
 

@@ -66,6 +66,7 @@ def test_a_whole_file() -> None:
         ("[tls]", 'run_ass = "nobody"\n[tls]', r'run_ass = "nobody": unknown setting; did you mean \'run_as\'\?'),
         ("[tls]", "[log]\nlevl = 1\n[tls]", r"log\.levl = 1: unknown setting; did you mean 'level'\?"),
         ("[tls]", '[log]\nformat = "xml"\n[tls]', r"log\.format = \"xml\": input should be 'text' or 'json'"),
+        ("[tls]", '[sip]\nwebsocket_origins = ["app.test"]\n[tls]', r"websocket_origins\.1 .*is no web origin"),
         ("[tls]", "[limits]\nconnections = 0\n[tls]", r"limits\.connections = 0: "),
         ("[tls]", "[registrar]\nminimum = 5000\n[tls]", "registrar.minimum is above registrar.maximum"),
         ('name = "bob"', 'name = "alice"', "user alice occurs twice"),

@@ -11,7 +11,7 @@ from seaway.catalog.deployment import parse_deployment
 from seaway.catalog.resolve import resolve
 from seaway.identity.digest import ha1
 from seaway.runtime.config import ConfigError, parse_node_config
-from seaway.runtime.control_config import control_config
+from seaway.runtime.control_config import control_config, web_origins
 from tests.runtime.rig import CORE, DEPLOYMENT, EDGE_INNER, EDGE_OUTER
 
 BASE = 'node = "{node}"\ndeployment = "d.toml"\nrun_dir = "run"\n'
@@ -41,6 +41,24 @@ def test_listeners_of_the_edge_are_its_rows() -> None:
 def test_defaults_of_the_guide_leave_plain_sip_off_at_the_edge() -> None:
     plain = DEPLOYMENT.replace("edge_udp = true\nedge_tcp = true\n", "")
     assert [row for row, *_ in shown(build("edge1", deployment=plain))] == ["T11-01", "T11-07", "T11-08"]
+
+
+def test_browsers_are_let_in_by_a_switch_of_each_node() -> None:
+    for node, row, address in (("edge1", "Y11-01", EDGE_OUTER), ("core1", "Y11-02", CORE)):
+        role = node[:-1]
+        on = DEPLOYMENT.replace("[sip]\n", f"[sip]\n{role}_wss = true\n") + "[ports]\nsip_wss = 8089\n"
+        assert (row, "wss", (address, 8089), False, None) in shown(build(node, deployment=on))
+        assert row not in [found for found, *_ in shown(build(node))]
+
+
+def test_origins_are_those_of_the_node_unless_others_are_named() -> None:
+    def origins(text: str) -> tuple[str, ...]:
+        config = parse_node_config(BASE.format(node="edge1") + text, Path("/x/node.toml"))
+        return web_origins(config, parse_deployment(DEPLOYMENT))
+
+    assert origins("") == ("https://edge1.example.test", "https://example.test")
+    assert origins('[sip]\ndomains = ["A.test"]\n') == ("https://edge1.example.test", "https://a.test")
+    assert origins('[sip]\nwebsocket_origins = ["http://app.test:8000"]\n') == ("http://app.test:8000",)
 
 
 def test_the_core_listens_to_the_inside_only() -> None:

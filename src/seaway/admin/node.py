@@ -44,7 +44,7 @@ def check(options: argparse.Namespace) -> int:
     warnings = list(resolution.warnings)
     if config.tls is not None:
         warnings += read_files(config.tls, [deployment.node(config.node).fqdn]).warnings
-    elif any(each.transport == "tls" for each in control.listeners) or control.traversal:
+    elif any(each.transport in ("tls", "wss") for each in control.listeners) or control.traversal:
         raise ConfigError("tls", None, "is missing, and this node has TLS", "give ca, certificate and key under [tls]")
     for warning in warnings:
         print(f"seaway: warning: {warning}", file=sys.stderr)

@@ -30,7 +30,7 @@ __all__ = ["DEFAULT_ZONE", "ClientLink", "ServerLink", "Zone", "Zones"]
 
 ZoneKind = Literal["default", "local", "neighbour", "traversal-client", "traversal-server", "dns"]
 _UNTRUSTED = frozenset(("default", "local", "dns"))  # strangers, endpoints, whoever a domain belongs to
-_STRENGTH = {"udp": 0, "tcp": 1, "tls": 2}  # how much a source address over this transport proves
+_STRENGTH = {"udp": 0, "tcp": 1, "tls": 2, "wss": 2}  # how much a source address over this transport proves
 _LET_IN = 10_000  # certificates whose access was decided
 _MAX_REFUSALS = 5  # wrong digests on one connection before it is closed
 

@@ -74,6 +74,8 @@ def setting_ports(setting: str, deployment: Deployment, role: str | None) -> tup
             return (ports.client_source,)
         case "h323.source":
             return (ports.h323_source,)
+        case "sip.wss":
+            return (PortRange(ports.sip_wss, ports.sip_wss),)
         case "ssh.admin":
             return (PortRange(ports.ssh_admin, ports.ssh_admin),)
         case "web.admin":

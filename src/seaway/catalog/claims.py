@@ -57,6 +57,8 @@ def claims(deployment: Deployment, role: str) -> Iterator[Claim]:
     for name, port, transports in listeners:
         if getattr(sip, f"{role}_{name}", False):
             yield Claim(f"sip.{role}_{name}", PortRange(port, port), transports, movable=False)
+    if getattr(sip, f"{role}_wss", False):
+        yield Claim("ports.sip_wss", PortRange(ports.sip_wss, ports.sip_wss), _TCP)
     yield Claim("ports.ssh_admin", PortRange(ports.ssh_admin, ports.ssh_admin), _TCP)
     yield Claim("ports.web_admin", PortRange(ports.web_admin, ports.web_admin), _TCP)
     yield Claim("ports.client_source", ports.client_source, _BOTH, pool=True)

@@ -104,6 +104,7 @@ SETTINGS = _settings(
     Setting("sip.source", "25000-29999", "source ports of outgoing SIP over TCP and TLS (R-06)"),
     Setting("client.source", "30000-35999", "source ports of other outgoing TCP and UDP requests (R-05)"),
     Setting("h323.source", "15000-19999", "H.225 and H.245 connections, opened or answered (S-11)"),
+    Setting("sip.wss", "7443", "SIP over WebSocket, from browsers (ours, Y11)"),
     Setting("ssh.admin", "22|5022", "administration by SSH (N-03)"),
     Setting("web.admin", "443", "administration by web page; off 443 beside the web proxy (W-01)"),
     Setting("interop.media", "56000-57000", "media pool of the Microsoft interop service (X-06)"),
@@ -122,6 +123,8 @@ SWITCHES: dict[str, bool] = {
     "sip.core_udp": True,
     "sip.core_tcp": True,
     "sip.core_tls": True,
+    "sip.edge_wss": False,  # ours
+    "sip.core_wss": False,
     "turn.tcp443": False,
     "size=small|medium": True,
     "size=large": False,

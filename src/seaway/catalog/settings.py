@@ -112,6 +112,7 @@ class Ports(Frozen):
     sip_source: PoolRange = PortRange(25000, 29999)
     client_source: PoolRange = PortRange(30000, 35999)
     h323_source: PoolRange = PortRange(15000, 19999)
+    sip_wss: UnprivilegedPort = 7443  # SIP over WebSocket, of either node
     interop: PoolRange = PortRange(56000, 57000)
     ssh_admin: Annotated[int, BeforeValidator(_ssh)] = 22
     web_admin: Annotated[int, Field(strict=True, ge=1, le=MAX_PORT)] = 443
@@ -130,6 +131,8 @@ class Sip(Frozen):
     core_udp: StrictBool = True
     core_tcp: StrictBool = True
     core_tls: StrictBool = True
+    edge_wss: StrictBool = False
+    core_wss: StrictBool = False
     zones: Annotated[StrictInt, Field(ge=1, le=1000)] = 1  # traversal server zones on the edge
     zone_transport: Literal["tls", "tcp"] = "tls"
 

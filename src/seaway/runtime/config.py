@@ -41,6 +41,7 @@ from seaway.wire.sip.uri import parse_request_uri
 __all__ = ["ConfigError", "EngineName", "Neighbour", "NodeConfig", "Traversal", "load_node_config", "parse_node_config"]
 
 _HEX = {64: re.compile(r"[0-9a-f]{64}"), 32: re.compile(r"[0-9a-f]{32}")}
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]{1,253}(:[0-9]{1,5})?", re.ASCII)
 _SECRETS = ("password", "ha1_sha256", "ha1_md5", "key_sha256", "key_md5", "secrets")
 
 
@@ -67,6 +68,12 @@ def _loose_route(value: object) -> str:
     return value
 
 
+def _origin(value: object) -> str:
+    if not isinstance(value, str) or not _ORIGIN.fullmatch(value):
+        raise Refused("is no web origin in lower case", "write for instance https://app.example.test")
+    return value
+
+
 ServiceRoute = Annotated[str, BeforeValidator(_loose_route)]
 
 
@@ -89,6 +96,7 @@ class Sip(Settings):
     media_idle: Seconds = 1800.0
     refer: Literal["handle", "pass", "refuse"] = "handle"  # REFER and Replaces in calls through the B2BUA
     b2bua_calls: Annotated[StrictInt, Field(ge=1, le=100_000)] = 10_000  # at a time; beyond: 503
+    websocket_origins: tuple[Annotated[str, BeforeValidator(_origin)], ...] = ()  # default: the node's name, domains
     digest_algorithms: tuple[Literal["SHA-256", "MD5"], ...] = ()  # default: those that some user has a form for
 
 

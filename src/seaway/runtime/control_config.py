@@ -22,10 +22,11 @@ from seaway.runtime.search_config import search_rule, transform
 from seaway.runtime.zone_config import default_zone, dns_zone, enum_zone, zone_settings
 from seaway.wire.endpoint import canonical
 
-__all__ = ["SIP_DIAL_ROWS", "SIP_LISTENER_ROWS", "SIP_UDP_ROWS", "TRAVERSAL_ROW", "control_config"]
+__all__ = ["SIP_DIAL_ROWS", "SIP_LISTENER_ROWS", "SIP_UDP_ROWS", "TRAVERSAL_ROW", "control_config", "web_origins"]
 
 TRAVERSAL_ROW = "T11-01"
-SIP_LISTENER_ROWS = (TRAVERSAL_ROW, "T11-05", "T11-06", "T11-07", "T11-08", "Y01-01", "Y01-02", "Y01-03")
+SIP_WSS_ROWS = ("Y11-01", "Y11-02")  # browsers outside, inside
+SIP_LISTENER_ROWS = (TRAVERSAL_ROW, "T11-05", "T11-06", "T11-07", "T11-08", "Y01-01", "Y01-02", "Y01-03", *SIP_WSS_ROWS)
 SIP_DIAL_ROWS = ("T11-03", "T11-04")  # core to the inside, edge to the internet
 SIP_UDP_ROWS = ("T11-02", "T11-05", "Y01-01")  # whatever of these the node has shares its port 5060
 
@@ -88,6 +89,12 @@ def control_config(config: NodeConfig, deployment: Deployment, resolution: Resol
     )
 
 
+def web_origins(config: NodeConfig, deployment: Deployment) -> tuple[str, ...]:
+    """Whose pages may open WebSockets here: those that are named, else those of this node and of its domains."""
+    names = (deployment.node(config.node).fqdn, *(config.sip.domains or (deployment.domain,)))
+    return config.sip.websocket_origins or tuple(f"https://{each.lower()}" for each in dict.fromkeys(names))
+
+
 def _registrations(config: NodeConfig, domains: tuple[str, ...]) -> tuple[Registrations, ...]:
     ours = {each.lower() for each in domains}
     for each in config.domain_tables:
@@ -122,7 +129,7 @@ def _listeners(config: NodeConfig, node: Node, deployment: Deployment, resolutio
             continue
         transport: TransportName = "udp" if each.carrier.transport is Transport.UDP else "tcp"
         if each.carrier.security is not Security.NONE:
-            transport = "tls"
+            transport = "wss" if each.row.id in SIP_WSS_ROWS else "tls"
         for port in each.ports:
             zone = servers.get(port) if each.row.id == TRAVERSAL_ROW else None
             if each.row.id == TRAVERSAL_ROW and zone is None:

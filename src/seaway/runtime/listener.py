@@ -22,6 +22,9 @@ from seaway.wire.endpoint import scoped, source_of
 
 __all__ = ["Connections", "StreamListener"]
 
+Make = Callable[[StreamKind, Driver, Callable[[StreamConnection], None]], StreamConnection]
+"""What makes the protocol of an accepted connection."""
+
 _BURST = 64  # connections accepted per wake-up
 _HANDSHAKE = 10.0  # seconds for a TLS handshake
 _PAUSE = 0.5  # seconds without accepting when descriptors ran out
@@ -46,7 +49,10 @@ class Connections:
     def __len__(self) -> int:
         return self._count
 
-    def admit(self, sock: socket.socket, source: str, kind: StreamKind, context: ssl.SSLContext | None) -> None:
+    def admit(
+        self, sock: socket.socket, source: str, kind: StreamKind, context: ssl.SSLContext | None,
+        make: Make = StreamConnection,
+    ) -> None:  # fmt: skip
         """Take one accepted socket, or close it at once when a limit is reached."""
         if source in self._driver.blocked:
             self._driver.counters.add("protection.closed")
@@ -62,14 +68,14 @@ class Connections:
             return
         self._count += 1
         self._sources[counted] = held + 1
-        task = self._loop.create_task(self._open_one(sock, source, kind, context))
+        task = self._loop.create_task(self._open_one(sock, source, kind, context, make))
         self._handshakes.add(task)
         task.add_done_callback(self._handshakes.discard)
 
     async def _open_one(
-        self, sock: socket.socket, source: str, kind: StreamKind, context: ssl.SSLContext | None
+        self, sock: socket.socket, source: str, kind: StreamKind, context: ssl.SSLContext | None, make: Make
     ) -> None:
-        connection = StreamConnection(kind, self._driver, lambda ended: self._release(ended, source))
+        connection = make(kind, self._driver, lambda ended: self._release(ended, source))
         self._open.add(connection)
         try:
             await self._loop.connect_accepted_socket(
@@ -104,15 +110,16 @@ class Connections:
         now = time.monotonic()
         for connection in list(self._open):
             reason = connection.overdue(now, self._patience)
-            if reason is not None and connection.flow is not None:
+            if reason is not None and connection.connected:
                 self._driver.counters.add("sip.stream.slow")
-                self._driver.offence(Category.FLOOD, connection.flow.remote[0], True)
+                if source := connection.source:
+                    self._driver.offence(Category.FLOOD, source, True)
                 connection.abort(reason)
 
     def drop(self, blocked: Callable[[str], bool]) -> None:
         """Close the connections of addresses that are blocked."""
         for connection in list(self._open):
-            if connection.flow is not None and blocked(connection.flow.remote[0]):
+            if connection.connected and blocked(connection.source):
                 connection.abort("its source is blocked")
 
     def close(self) -> None:
@@ -133,9 +140,11 @@ class StreamListener:
         contexts: TlsContexts | None,
         connections: Connections,
         driver: Driver,
+        make: Make = StreamConnection,
     ) -> None:
         self._socket = sock
-        self._contexts = contexts if listener.transport == "tls" else None
+        self._contexts = contexts if listener.transport in ("tls", "wss") else None
+        self._make = make
         self._mutual = listener.mutual
         self._connections = connections
         self._driver = driver
@@ -164,7 +173,7 @@ class StreamListener:
                 continue
             sock.setblocking(False)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            self._connections.admit(sock, remote[0], self._kind, self._context())
+            self._connections.admit(sock, remote[0], self._kind, self._context(), self._make)
 
     def _context(self) -> ssl.SSLContext | None:
         if self._contexts is None:

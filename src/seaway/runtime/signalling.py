@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import uvloop
@@ -31,7 +32,7 @@ from seaway.observe.counters import Counters
 from seaway.policy.intrusion import Network
 from seaway.runtime.alarms import AlarmBooks
 from seaway.runtime.config import ConfigError, NodeConfig
-from seaway.runtime.control_config import SIP_UDP_ROWS, control_config
+from seaway.runtime.control_config import SIP_UDP_ROWS, control_config, web_origins
 from seaway.runtime.dialer import Dialer
 from seaway.runtime.driver import Core, Driver
 from seaway.runtime.keeping import Keeping
@@ -46,10 +47,12 @@ from seaway.runtime.reloading import ReloadEnd
 from seaway.runtime.resolver import Resolver
 from seaway.runtime.sockets import RowSocket, Sockets
 from seaway.runtime.status import StatusServer
+from seaway.runtime.stream import StreamConnection
 from seaway.runtime.tls import TlsContexts, load_contexts
 from seaway.runtime.tls_files import read_files
 from seaway.runtime.tuning import calm_collector, raise_descriptor_limit
 from seaway.runtime.udp import UdpListener
+from seaway.runtime.websocket import WebSocketConnection
 from seaway.runtime.zone_alarms import ZoneAlarms
 from seaway.wire.endpoint import version_of
 
@@ -100,7 +103,7 @@ def prepare(config: NodeConfig, deployment: Deployment, resolution: Resolution, 
     contexts = None
     if config.tls is not None:
         contexts = load_contexts(read_files(config.tls, [deployment.node(config.node).fqdn]))
-    elif any(each.transport == "tls" for each in control.listeners) or control.traversal:
+    elif any(each.transport in ("tls", "wss") for each in control.listeners) or control.traversal:
         raise ConfigError("tls", None, "is missing, and this node has TLS", "give ca, certificate and key under [tls]")
     sockets = Sockets(resolution, config.node)
     opened = []
@@ -179,13 +182,15 @@ class _Node:
             driver, limit=_LINKS, per_source=_LINKS_PER_SOURCE, patience=config.limits.first_request
         )
         self._listeners: list[StreamListener] = []
+        websocket = partial(WebSocketConnection, origins=web_origins(config, prepared.deployment))
         self._datagrams: dict[tuple[str, int], UdpListener] = {}  # by NIC and IP version
         for listener, sock in prepared.open:
             if listener.transport == "udp":
                 self._datagrams[listener.nic, version_of(listener.address)] = self._udp(listener, sock, sockets)
                 continue
             room = self._connections if listener.zone is None else self._links
-            self._listeners.append(StreamListener(sock, listener, prepared.contexts, room, driver))
+            make = websocket if listener.transport == "wss" else StreamConnection
+            self._listeners.append(StreamListener(sock, listener, prepared.contexts, room, driver, make))
         self._dialer = Dialer(sockets, driver, prepared.contexts, self._resolver.addresses, self._datagrams)
         self._reload = None
         if prepared.reload is not None and prepared.contexts is not None:

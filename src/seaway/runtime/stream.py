@@ -71,7 +71,7 @@ class StreamConnection(asyncio.Protocol):
         self.since = self.waits_since = time.monotonic()
         kind = self._kind
         names: tuple[str, ...] = ()
-        local, remote = transport.get_extra_info("sockname"), transport.get_extra_info("peername")
+        remote = transport.get_extra_info("peername")
         tls = transport.get_extra_info("ssl_object")
         if remote is None:  # reset before we got to it
             self._give_up("the peer closed the connection")
@@ -86,6 +86,13 @@ class StreamConnection(asyncio.Protocol):
                     self._give_up(str(error))
                     return
         transport.set_write_buffer_limits(_PAUSE)
+        self._begin(names)
+
+    def _begin(self, names: tuple[str, ...]) -> None:
+        """From now on there is a flow. `names`: those of the peer's verified certificate."""
+        kind, transport = self._kind, self._transport
+        assert transport is not None
+        local, remote = transport.get_extra_info("sockname"), transport.get_extra_info("peername")
         self.flow = flow = Flow(
             self._driver.flow_id(), kind.transport, local[:2], remote[:2], kind.nic, kind.row, kind.zone, names
         )
@@ -185,6 +192,17 @@ class StreamConnection(asyncio.Protocol):
             self._reason = reason
         if self._transport is not None:
             self._transport.abort()
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a transport; there may be no flow on it yet."""
+        return self._transport is not None
+
+    @property
+    def source(self) -> str:
+        """The peer's address, "" when it is not known."""
+        remote = self._transport.get_extra_info("peername") if self._transport is not None else None
+        return str(remote[0]) if remote else ""
 
     # -- limits
 

@@ -16,7 +16,7 @@ __all__ = ["Address", "CloseFlow", "Flow", "Hop", "Output", "Place", "Send", "Se
 Address = tuple[str, int]
 """`(host, port)`: host is an IPv4 or IPv6 literal without brackets."""
 
-TransportName = Literal["udp", "tcp", "tls"]
+TransportName = Literal["udp", "tcp", "tls", "wss"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

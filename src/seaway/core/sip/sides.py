@@ -49,7 +49,8 @@ class Sides:
 
     def _put(self, transport: str, nic: str, six: bool, place: bytes) -> None:
         self._vias[transport, nic, six] = _via(transport, place)
-        parameter = b"" if transport == "udp" else b";transport=" + transport.encode()
+        # RFC 7118 §5.2: in a URI it is `ws` whether or not TLS is below.
+        parameter = b"" if transport == "udp" else b";transport=" + transport.replace("wss", "ws").encode()
         route = b"Record-Route: <sip:%%b@%b%b;lr>" % (place, parameter)
         other = self._routes.get((transport, nic, False))
         self._routes[transport, nic, six] = other if other == route else route  # one side, one object
