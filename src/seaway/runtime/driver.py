@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from seaway.call.events import KeepDue, LogEvent, MediaCommand, Offence
+from seaway.call.events import AskPolicy, KeepDue, LogEvent, MediaCommand, Offence
 from seaway.core.dns.io import Answer, Resolve
 from seaway.core.sip.io import Address, CloseFlow, Flow, Send, SendTo
 from seaway.media.protocol import Command
@@ -68,7 +68,7 @@ class _Nobody:
 
 
 class Driver:
-    """One per process. `send_to`, `resolve` and `media` are set by the owner before `start`."""
+    """One per process. `send_to`, `resolve`, `media` and `policy` are set by the owner before `start`."""
 
     def __init__(self, core: Core, counters: Counters) -> None:
         self.core = core
@@ -80,6 +80,7 @@ class Driver:
         self.offence: Callable[[Category, str, bool], None] = lambda category, address, proven: None
         self.blocked: Blocked = _Nobody()
         self.keep: Callable[[], None] = lambda: None
+        self.policy: Callable[[AskPolicy], None] | None = None
         self.gate: Callable[[bytes, Flow, float], bool] | None = None  # under overload: which messages pass
         self.datagrams: dict[Address, DatagramSender] = {}  # by local address
         self.streams: dict[int, StreamSender] = {}  # by flow id
@@ -150,6 +151,8 @@ class Driver:
             self.media(output.command)
         elif isinstance(output, KeepDue):
             self.keep()
+        elif isinstance(output, AskPolicy) and self.policy is not None:
+            self.policy(output)
         elif isinstance(output, CloseFlow):
             stream = self.streams.get(output.flow.id)
             if stream is not None:

@@ -10,12 +10,14 @@ import base64
 import ssl
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import cast
 from urllib.parse import urlencode, urlsplit
 
 import h11
 
 from seaway.call.events import AskPolicy
+from seaway.identity.certificates import CertificateError
 from seaway.policy.service import ServiceSettings
 from seaway.runtime.connecting import wait_connected
 from seaway.runtime.driver import Driver
@@ -23,7 +25,7 @@ from seaway.runtime.faults import describe
 from seaway.runtime.resolver import ResolveError
 from seaway.runtime.sockets import SocketError, Sockets
 
-__all__ = ["POLICY_ROW", "PolicyService", "service_address"]
+__all__ = ["POLICY_ROW", "PolicyService", "policy_context", "service_address"]
 
 POLICY_ROW = "Y10-01"
 _MAX_ANSWER = 1_000_000  # octets
@@ -44,6 +46,17 @@ def service_address(url: str) -> tuple[str, int, str]:
         raise ValueError("is no URL like https://policy.example.org/path")
     target = parts.path or "/"
     return host, port, f"{target}?{parts.query}" if parts.query else target
+
+
+def policy_context(ca: Path) -> ssl.SSLContext:
+    """Verifies the service's certificate against `ca`, a PEM file. Raises `CertificateError`."""
+    try:
+        context = ssl.create_default_context(cafile=str(ca))
+    except (ssl.SSLError, OSError) as error:
+        reason = describe(error)
+        raise CertificateError(ca, f"cannot be used for the policy service ({reason})", "give a PEM file") from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
 
 
 class PolicyService:

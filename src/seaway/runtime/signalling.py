@@ -10,6 +10,7 @@ import asyncio
 import secrets
 import signal
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -39,6 +40,7 @@ from seaway.runtime.keeping import Keeping
 from seaway.runtime.listener import Connections, StreamListener
 from seaway.runtime.lookups import Lookups
 from seaway.runtime.overload import OverloadControl
+from seaway.runtime.policy_service import PolicyService, policy_context
 from seaway.runtime.protection import Protection
 from seaway.runtime.protection_settings import exempt_networks, triggers
 from seaway.runtime.relay import SOCKET_NAME, demux_ports
@@ -72,6 +74,7 @@ class MediaCore(Core, Protocol):
     def media_ready(self, now: float) -> None: ...
     def media_lost(self, now: float) -> None: ...
     def media_reply(self, message: Reply | Event, now: float) -> None: ...
+    def policy_answered(self, token: int, body: bytes | None, problem: str, now: float) -> None: ...
     def clock(self, wall: float, now: float) -> None: ...
     def knows(self, key: bytes) -> bool: ...
     def filled(self) -> float: ...
@@ -92,6 +95,7 @@ class Prepared:
     relay_ports: tuple[Address, ...]  # the relay's standing ports: demultiplexing on the edge
     exempt: tuple[Network, ...] = ()  # who is never blocked
     reload: socket.socket | None = None  # where new TLS files come from
+    policy: ssl.SSLContext | None = None  # who may say to be the policy service
 
 
 def prepare(config: NodeConfig, deployment: Deployment, resolution: Resolution, secret: bytes) -> Prepared:
@@ -119,7 +123,19 @@ def prepare(config: NodeConfig, deployment: Deployment, resolution: Resolution, 
         (each.address, port) for each in demux_ports(resolution, config.node) for port in (each.rtp, each.rtcp)
     )
     exempt = exempt_networks(config, deployment, resolution)
-    return Prepared(config, deployment, control, sockets, contexts, opened, standing, exempt)
+    policy = _policy(config)
+    return Prepared(config, deployment, control, sockets, contexts, opened, standing, exempt, policy=policy)
+
+
+def _policy(config: NodeConfig) -> ssl.SSLContext | None:
+    """Who may say to be the policy service, when there is one."""
+    service = config.policy.service
+    if service is None:
+        return None
+    ca = service.ca or (config.tls.ca if config.tls is not None else None)
+    if ca is None:
+        raise ConfigError("policy.service.ca", None, "is missing", "name the CA of the service's certificate")
+    return policy_context(ca)
 
 
 def run_signal(
@@ -202,6 +218,13 @@ class _Node:
         self._keeping = Keeping(config.state_dir, core.keeper) if isinstance(core, Control) else None
         if self._keeping is not None:
             driver.keep = self._keeping.due
+        self._policy: PolicyService | None = None
+        if prepared.control.policy.service is not None and prepared.policy is not None:
+            self._policy = PolicyService(
+                prepared.control.policy.service, sockets, driver, prepared.policy, self._resolver.addresses,
+                core.policy_answered,
+            )  # fmt: skip
+            driver.policy = self._policy.ask
         self._relay = RelayClient(
             config.run_dir / SOCKET_NAME, self._from_relay, relay_lost=self._relay_lost, connected=self._relay_ready
         )
@@ -265,6 +288,8 @@ class _Node:
         for listener in self._listeners:
             listener.close()
         self._dialer.close()
+        if self._policy is not None:
+            self._policy.close()
         if self._reload is not None:
             self._reload.close()
         self._connections.close()
