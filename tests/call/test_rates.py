@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from seaway.call.config import ControlConfig
-from seaway.call.rates import Rates
+from seaway.call.rates import NoBandwidth, Rates
+from seaway.call.zones import DEFAULT_ZONE, Zone
+from seaway.core.sip.io import Flow
 from seaway.policy.bandwidth import BandwidthPolicy, Link, Pipe, Place
 from seaway.policy.subzones import Membership
 from seaway.wire.sdp.bandwidth import rate_of
@@ -32,28 +36,39 @@ def test_without_a_policy_nothing_is_touched() -> None:
     offer = sdp(9000)
     before = offer.serialise()
     assert not rates
-    assert rates.adapt("1", OUT, offer) == ""
+    rates.adapt("1", OUT, offer)
     assert offer.serialise() == before
     assert rates.granted("1") is None
     rates.release("1")
 
 
+def flow(address: str) -> Flow:
+    return Flow(1, "udp", ("10.0.0.1", 5060), (address, 5060), "inner", "Y01-01")
+
+
 def test_places() -> None:
     rates = Rates(CONFIG)
-    assert rates.place("default", local=True, address="10.0.7.5", alias="a@b") == "ward"
-    assert rates.place("default", local=True, address="10.0.8.5", alias="a@b") == "DefaultSubZone"
-    assert rates.place("default", local=False, address="198.51.100.1", alias="a@b") == "DefaultZone"
-    assert rates.place("wan", local=False, address="10.0.7.5", alias="a@b") == "wan"
+    local, wan = Zone("local", "local"), Zone("wan", "neighbour")
+    assert rates.places(local, flow("10.0.7.5"), "a@b", None, flow("10.0.8.5"), "c@d") == ("ward", "DefaultSubZone")
+    assert rates.places(DEFAULT_ZONE, flow("10.0.7.5"), "a@b", wan, flow("10.0.7.6"), "c@d") == ("DefaultZone", "wan")
+
+
+def test_a_call_taken_over_is_not_counted() -> None:
+    rates = Rates(CONFIG)
+    offer = sdp(960)
+    rates.adapt("1", None, offer)
+    assert rate_of(offer) == 1024
+    assert rates.granted("1") is None
 
 
 def test_an_offer_is_brought_down_and_the_answer_passes() -> None:
     rates = Rates(CONFIG)
     offer = sdp(960)
-    assert rates.adapt("1", OUT, offer) == ""
+    rates.adapt("1", OUT, offer)
     assert rate_of(offer) == 600
     answer = sdp(500)
     before = answer.serialise()
-    assert rates.adapt("1", OUT, answer) == ""
+    rates.adapt("1", OUT, answer)
     assert answer.serialise() == before
     assert rates.granted("1") == 600
 
@@ -61,11 +76,12 @@ def test_an_offer_is_brought_down_and_the_answer_passes() -> None:
 def test_no_room_then_room_again() -> None:
     rates = Rates(CONFIG)
     for number in ("1", "2"):
-        assert rates.adapt(number, OUT, sdp(536)) == ""  # 600, then the 400 that are left
+        rates.adapt(number, OUT, sdp(536))  # 600, then the 400 that are left
     assert rates.granted("2") == 400
-    assert rates.adapt("3", OUT, sdp(536)) == "pipe line has 0 of 1000 kbit/s left"
+    with pytest.raises(NoBandwidth, match="pipe line has 0 of 1000 kbit/s left"):
+        rates.adapt("3", OUT, sdp(536))
     rates.release("1")
-    assert rates.adapt("3", OUT, sdp(536)) == ""
+    rates.adapt("3", OUT, sdp(536))
 
 
 def test_a_later_offer_cannot_take_more_than_there_is() -> None:
@@ -73,7 +89,7 @@ def test_a_later_offer_cannot_take_more_than_there_is() -> None:
     rates.adapt("1", OUT, sdp(236))
     assert rates.granted("1") == 300
     more = sdp(2000)
-    assert rates.adapt("1", OUT, more) == ""
+    rates.adapt("1", OUT, more)
     assert rate_of(more) == 600 == rates.granted("1")
 
 
@@ -81,9 +97,9 @@ def test_who_says_nothing_counts_as_the_default_and_is_told_only_when_limited() 
     rates = Rates(CONFIG)
     quiet = sdp(None)
     before = quiet.serialise()
-    assert rates.adapt("1", OUT, quiet) == ""
+    rates.adapt("1", OUT, quiet)
     assert (rates.granted("1"), quiet.serialise()) == (384, before)
-    assert rates.adapt("2", OUT, sdp(536)) == ""  # 600
+    rates.adapt("2", OUT, sdp(536))  # 600
     last = sdp(None)
-    assert rates.adapt("3", OUT, last) == ""
+    rates.adapt("3", OUT, last)
     assert rates.granted("3") == 16 == rate_of(last)

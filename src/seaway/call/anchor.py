@@ -15,8 +15,9 @@ from seaway.call.events import LogEvent, MediaCommand
 from seaway.call.held import Edit, Held, Proceed, Refuse, has_sdp
 from seaway.call.hold import undo_null_hold
 from seaway.call.legs import Legs, check_families
+from seaway.call.rates import NoBandwidth, Rates
 from seaway.call.record import Call, MediaUser
-from seaway.call.sdp_anchor import not_carried, read_remote, write_local
+from seaway.call.sdp_anchor import not_carried, read_remote, remotes_of, write_local
 from seaway.call.zones import DEFAULT_ZONE, Zone
 from seaway.core.sip.context import Branch, Context
 from seaway.core.sip.io import Flow
@@ -44,6 +45,7 @@ class Anchor:
         self._random = random
         self._ready = False
         self._legs = Legs(config)
+        self.rates = Rates(config)
         self._links = frozenset(b"z" + zone.name.encode() for zone in config.traversal)  # their route tokens
         self._calls = CallIndex(self._links)
         self._sessions: dict[str, Call] = {}
@@ -147,8 +149,9 @@ class Anchor:
     # -- calls
 
     def wanted(self, ingress: Zone, egress: Zone | None) -> bool:
-        """An edge always carries media; a core when the call crosses the traversal link."""
-        return self._config.role == "edge" or ingress.traversal or (egress is not None and egress.traversal)
+        """An edge always carries media; a core when the call crosses the traversal link, or bandwidth is counted."""
+        crosses = ingress.traversal or (egress is not None and egress.traversal)
+        return crosses or self._config.role == "edge" or bool(self.rates)
 
     def legs(
         self, ingress: Zone, flow: Flow | None, egress: Zone | None, where: object
@@ -157,19 +160,22 @@ class Anchor:
         return self._legs.towards(ingress, flow), self._legs.towards(egress or DEFAULT_ZONE, where)
 
     def begin(
-        self, context: Context, ingress: Zone, egress: Zone | None, legs: tuple[media.LegRequest, media.LegRequest],
-        alias: bytes, now: float,
+        self, context: Context, ingress: Zone, egress: Zone | None, where: object,
+        legs: tuple[media.LegRequest, media.LegRequest], alias: bytes, now: float,
     ) -> Call:  # fmt: skip
         """A new call, or a further fork of one; its session is opened with the first SDP."""
         flow = None if ingress.traversal else context.flow
-        return self.open(context.call_id, context.request.require(b"from"), flow, (ingress, egress), legs, alias, now)
+        caller = context.request.require(b"from")
+        return self.open(context.call_id, caller, flow, (ingress, egress), legs, alias, now, where=where)
 
     def open(
         self, call_id: bytes, caller: bytes, flow: Flow | None, zones: tuple[Zone, Zone | None],
         legs: tuple[media.LegRequest, media.LegRequest], alias: bytes, now: float, agent: MediaUser | None = None,
+        where: object = None,
     ) -> Call:  # fmt: skip
         """The same by its parts: `caller` is a From value, `flow` where an endpoint's own signalling comes from.
-        `agent`: the B2BUA whose call it is, told when its media ends."""
+        `agent`: the B2BUA whose call it is, told when its media ends. `where` is the
+        place that it goes to, as far as it is known."""
         name = uri_of(caller).partition(b":")[2].partition(b";")[0].decode("latin-1")
         ingress, egress = zones[0].name, zones[1].name if zones[1] else "local"
         call = Call(
@@ -180,6 +186,8 @@ class Anchor:
             call.sources[0] = flow.remote[0]
         if agent is not None:
             call.agent, call.mode = agent, "b2bua"
+        if self.rates:
+            call.places = self.rates.places(zones[0], flow, call.caller, zones[1], where, call.alias)
         self._keep(call)
         self._log("call.started", **call.facts())
         return call
@@ -266,7 +274,7 @@ class Anchor:
     def snapshot(self, kind: str, now: float) -> list[dict[str, object]]:
         """Live calls, or the history."""
         calls = list(self._sessions.values()) if kind == "calls" else list(self._history)
-        return [call.snapshot(now) for call in calls]
+        return [{**call.snapshot(now), "kbps": self.rates.granted(call.session)} for call in calls]
 
     # -- inside
 
@@ -329,25 +337,17 @@ class Anchor:
                 self._log("media.not_carried", "warning", what=what, why="the relay carries UDP only", **call.facts())
             if held.edit is not None:
                 held.edit(held.sdp)
+            self.rates.adapt(call.session, call.places, held.sdp)
             security = call.security.described(call.session, held.sdp, side, answer=held.answer)
             count = len(held.sdp.media)
             check_families(remote, call.streams, side)
             towards = [self._legs.as_seen(each.b if side == "a" else each.a) for each in call.streams[:count]]
             body = write_local(held.sdp, towards)
-        except WireError as error:
-            held.refuse(488, f"SDP: {error}")
+        except (WireError, NoBandwidth) as error:
+            held.refuse(488, f"SDP: {error}" if isinstance(error, WireError) else f"there is no bandwidth: {error}")
             return
-        for command in security:
+        for command in (*security, *remotes_of(call.session, side, remote, held.source)):
             self._command(command)
-        for index, each in enumerate(remote):
-            if each is not None:
-                allowed = {each.rtp[0], *((held.source,) if held.source else ())}
-                self._command(
-                    media.SetRemote(
-                        call.session, index, side, each.rtp, each.rtcp, tuple(sorted(allowed)), each.ufrag,
-                        each.password, each.clocks, each.ssrcs,
-                    )
-                )  # fmt: skip
         held.message.set_body(body)
         held.proceed()
 
@@ -362,6 +362,7 @@ class Anchor:
         call.ended, call.state, call.reason = now, "ended", reason
         self._calls.drop(call)
         self._sessions.pop(call.session, None)
+        self.rates.release(call.session)
         self._history.append(call)
         if not tell_relay:
             call.closed = True

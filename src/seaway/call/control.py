@@ -369,7 +369,8 @@ class Control:
         self._outputs.append(LogEvent(event, fields, level))
 
     def snapshot(self, kind: str, now: float) -> list[dict[str, object]]:
-        """State for `seaway status`: "zones", "calls", "history", "registrations", "searches", "counters".
+        """State for `seaway status`: "zones", "calls", "history", "registrations", "searches", "bandwidth",
+        "counters".
 
         Raises `ValueError`.
         """
@@ -381,6 +382,8 @@ class Control:
             return [registration_row(each, now) for each in self._registrar.all(now)]
         if kind == "searches":
             return [each.row(now) for each in reversed(self._searches.records)]
+        if kind == "bandwidth":
+            return self._anchor.rates.snapshot()
         if kind == "counters":
             amounts = {
                 **self.counters,

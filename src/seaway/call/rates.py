@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from seaway.call.config import ControlConfig
+from seaway.call.zones import Zone
+from seaway.core.sip.io import Flow
 from seaway.policy.bandwidth import Bandwidth, Denial
 from seaway.policy.subzones import Subzones
 from seaway.wire.sdp.bandwidth import limit_rate, rate_of
 from seaway.wire.sdp.session import Session
 
-__all__ = ["Rates"]
+__all__ = ["NoBandwidth", "Rates"]
 
 _DEFAULT_ZONE = "DefaultZone"
+
+
+class NoBandwidth(Exception):
+    """There is no room for a call; `str()` is one clear phrase."""
 
 
 class Rates:
@@ -23,33 +29,39 @@ class Rates:
     def __bool__(self) -> bool:
         return self._bandwidth is not None
 
-    def place(self, zone: str, *, local: bool, address: str, alias: str) -> str:
-        """Where one end of a call stands: the subzone of an endpoint of ours (`local`) at `address`, else its zone."""
-        if local:
-            return self._subzones.of(address, alias)
-        return _DEFAULT_ZONE if zone == "default" else zone
+    def places(
+        self, ingress: Zone, source: Flow | None, caller: str, egress: Zone | None, target: object, callee: str
+    ) -> tuple[str, str]:  # fmt: skip
+        """Where the two ends of a call stand. `egress` is `None` for a phone here; `target` is where it is reached."""
+        here = source.remote[0] if source is not None else ""
+        there = target.remote[0] if isinstance(target, Flow) else ""
+        return self._place(ingress, here, caller), self._place(egress, there, callee)
 
-    def adapt(self, call: str, places: tuple[str, str], sdp: Session) -> str:
-        """Ask for what `sdp` wants and bring it down to what is granted; "" or why there is no room.
+    def _place(self, zone: Zone | None, address: str, alias: str) -> str:
+        """The subzone of an endpoint of ours at `address`, else the zone."""
+        if zone is None or zone.kind == "local":
+            return self._subzones.of(address, alias)
+        return _DEFAULT_ZONE if zone.kind == "default" else zone.name
+
+    def adapt(self, call: str, places: tuple[str, str] | None, sdp: Session) -> None:
+        """Ask for what `sdp` wants and bring it down to what is granted. Raises `NoBandwidth`.
 
         The first description of a call reserves; a later one changes what the call holds, an answer never upwards.
+        A call without `places` was taken over from before a restart: what it uses is not known.
         """
-        if self._bandwidth is None:
-            return ""
+        if self._bandwidth is None or places is None:
+            return
         wanted = rate_of(sdp)
         held = self._bandwidth.rate(call)
         if held is not None and (wanted is None or wanted <= held):
-            return ""  # an answer, or an offer of no more than before
+            return  # an answer, or an offer of no more than before
         outcome = self._bandwidth.ask(call, *places, wanted)
         if isinstance(outcome, Denial):
             if held is None:
-                return outcome.why
+                raise NoBandwidth(outcome.why)
             limit_rate(sdp, held)  # it asks for more, and keeps what it has
-        elif wanted is not None and outcome.rate < wanted:
+        elif outcome.rate < wanted if wanted is not None else outcome.limited_by:
             limit_rate(sdp, outcome.rate)
-        elif wanted is None and outcome.limited_by:
-            limit_rate(sdp, outcome.rate)  # nobody said how much: now we do
-        return ""
 
     def release(self, call: str) -> None:
         """The call ended."""

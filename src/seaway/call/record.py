@@ -28,8 +28,8 @@ class Call:
 
     __slots__ = (
         "agent", "alias", "answered", "call_id", "callee_tag", "caller", "caller_tag", "closed", "early_tags", "egress",
-        "ended", "ingress", "legs", "mode", "reason", "security", "session", "sources", "started", "state", "stats",
-        "streams", "waiting",
+        "ended", "ingress", "legs", "mode", "places", "reason", "security", "session", "sources", "started", "state",
+        "stats", "streams", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -48,6 +48,7 @@ class Call:
         self.legs = legs
         self.streams: list[StreamAddress] = []
         self.security = MediaSecurity()
+        self.places: tuple[str, str] | None = None  # of both ends, for bandwidth
         self.sources: list[str | None] = [None, None]
         self.started = now
         self.answered: float | None = None

@@ -6,10 +6,11 @@ credential with which the core proves that a flow to the demultiplexing ports is
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from seaway.media.protocol import Address, LegAddress
+from seaway.media.protocol import Address, LegAddress, LegName, SetRemote
 from seaway.wire.digits import parse_digits
 from seaway.wire.endpoint import canonical
 from seaway.wire.errors import WireError
@@ -17,7 +18,7 @@ from seaway.wire.sdp.errors import SdpError
 from seaway.wire.sdp.media import Media
 from seaway.wire.sdp.session import Session
 
-__all__ = ["ATTRIBUTE", "RemoteMedia", "not_carried", "read_remote", "write_local"]
+__all__ = ["ATTRIBUTE", "RemoteMedia", "not_carried", "read_remote", "remotes_of", "write_local"]
 
 ATTRIBUTE = b"x-seaway-media"
 _DROPPED = frozenset(
@@ -72,6 +73,19 @@ def read_remote(session: Session) -> list[RemoteMedia | None]:
             )
         )
     return found
+
+
+def remotes_of(
+    session: str, side: LegName, remote: Sequence[RemoteMedia | None], source: str | None
+) -> Iterator[SetRemote]:  # fmt: skip
+    """What the relay is told of the media of `side`; `source` is where its signalling came from, when that is its own."""
+    for index, each in enumerate(remote):
+        if each is not None:
+            allowed = {each.rtp[0], *((source,) if source else ())}
+            yield SetRemote(
+                session, index, side, each.rtp, each.rtcp, tuple(sorted(allowed)), each.ufrag, each.password,
+                each.clocks, each.ssrcs,
+            )  # fmt: skip
 
 
 def not_carried(session: Session) -> list[str]:

@@ -338,7 +338,7 @@ class Searches:
             search.holding -= 1
             self._proxy.forward(context, targets, now, known[1], known[0], share)
             return
-        call = self._anchor.begin(context, search.zone, part[0].zone, legs, search.alias, now)
+        call = self._anchor.begin(context, search.zone, part[0].zone, part[0].target.where, legs, search.alias, now)
         copy = context.request.copy()
         search.calls[legs] = (call, copy)
 

@@ -20,7 +20,7 @@ from seaway.call.b2bua.prack import Onward, send_prack
 from seaway.call.b2bua.sdp import SDP, deliver, deliver_to
 from seaway.call.b2bua.stack import Stack
 from seaway.call.record import Call
-from seaway.call.zones import Zone
+from seaway.call.search_record import Candidate
 from seaway.core.sip.dialog import Dialog, option_tags
 from seaway.core.sip.offer_answer import OfferState
 from seaway.core.sip.reliable import rseq_of
@@ -95,7 +95,7 @@ class Setup:
         if part is not None:
             self._invite(part, some, now)
             return
-        part = self._parts[legs] = Part(self._record(legs, some[0].zone, now), Origin(self._stack.random(8)))
+        part = self._parts[legs] = Part(self._record(legs, some[0], now), Origin(self._stack.random(8)))
         if not self._offer:
             self._invite(part, some, now)
             return
@@ -123,12 +123,12 @@ class Setup:
             answer=False,
         )
 
-    def _record(self, legs: Legs, zone: Zone | None, now: float) -> Call:
+    def _record(self, legs: Legs, one: Candidate, now: float) -> Call:
         context, call = self._context, self._call
         flow = None if self._zone.traversal else context.flow
         record = self._stack.anchor.open(
-            context.call_id, context.request.require(b"from"), flow, (self._zone, zone), legs, self._search.alias, now,
-            call,
+            context.call_id, context.request.require(b"from"), flow, (self._zone, one.zone), legs, self._search.alias,
+            now, call, one.target.where,
         )  # fmt: skip
         if not self._parts:
             call.begin(record)

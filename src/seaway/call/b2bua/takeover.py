@@ -26,6 +26,7 @@ class Takeover(ReInvite):
         self._record = stack.anchor.open(
             context.call_id, context.request.require(b"from"), flow, (zone, stays.zone),
             stack.anchor.legs(zone, context.flow, stays.zone, stays.source), b"transfer", now, call,
+            stays.source,
         )  # fmt: skip
         leg = Leg(
             call, stack, Dialog.as_uas(context.request, stack.tag()), zone, context.payload,

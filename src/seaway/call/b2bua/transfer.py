@@ -130,7 +130,7 @@ class Transfer:
         stays, anchor = self.stays, self._stack.anchor
         self._record = anchor.open(
             stays.dialog.call_id, stays.dialog.remote, stays.source if not stays.zone.traversal else None,
-            (stays.zone, zone), anchor.legs(stays.zone, stays.source, zone, where), alias, now, self,
+            (stays.zone, zone), anchor.legs(stays.zone, stays.source, zone, where), alias, now, self, where,
         )  # fmt: skip
 
     # -- the new party (`InviteUser`)
