@@ -346,8 +346,10 @@ class Anchor:
         except (WireError, NoBandwidth) as error:
             held.refuse(488, f"SDP: {error}" if isinstance(error, WireError) else f"there is no bandwidth: {error}")
             return
-        for command in (*security, *remotes_of(call.session, side, remote, held.source)):
+        for command in security:
             self._command(command)
+        for told in remotes_of(call.session, side, remote, held.source):
+            self._command(told)
         held.message.set_body(body)
         held.proceed()
 

@@ -78,7 +78,7 @@ def read_remote(session: Session) -> list[RemoteMedia | None]:
 def remotes_of(
     session: str, side: LegName, remote: Sequence[RemoteMedia | None], source: str | None
 ) -> Iterator[SetRemote]:  # fmt: skip
-    """What the relay is told of the media of `side`; `source` is where its signalling came from, when that is its own."""
+    """What the relay is told of the media of `side`; `source`: the address of an endpoint's own signalling."""
     for index, each in enumerate(remote):
         if each is not None:
             allowed = {each.rtp[0], *((source,) if source else ())}
