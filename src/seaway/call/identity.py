@@ -8,6 +8,7 @@ others P-Asserted-Identity goes when the caller wants privacy or nobody there is
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 from seaway.call.config import ControlConfig
 from seaway.call.zones import Zone
@@ -21,11 +22,17 @@ from seaway.wire.sip.uri import SipUri, parse_uri
 __all__ = ["Identities", "address_of_record"]
 
 _ANONYMOUS = b"anonymous@anonymous.invalid"  # RFC 3323 §4.1
+_REMEMBERED = 128  # octets of an address that is not read again each time
 _ASSERTED = b"p-asserted-identity"
 
 
 def address_of_record(uri: bytes) -> bytes | None:
     """`user@host` in canonical form for a SIP URI, `None` for another scheme. Raises `SipError`."""
+    return _aor(uri) if len(uri) < _REMEMBERED else _aor.__wrapped__(uri)
+
+
+@lru_cache(maxsize=20_000)
+def _aor(uri: bytes) -> bytes | None:
     parsed = parse_uri(uri)
     return parsed.aor() if isinstance(parsed, SipUri) else None
 

@@ -71,7 +71,7 @@ class Registrar:
         `zone` is the trusted zone that it came from; a Path then leads there.
         """
         bounds = self._bounds
-        asked = read_registration(request, bounds.default, self._by_uri)
+        asked = read_registration(request, bounds.default)
         if asked.path and bounds.strict_path and b"path" not in asked.supported:
             return RegistrarResult(420, ((b"Unsupported", b"path"),))  # RFC 3327 §5.3
         if asked.contacts is None:
@@ -225,7 +225,7 @@ class Registrar:
             self.changed.add(aor)
         return RegistrarResult(200, self._headers(asked, aor, outbound, now), tuple(added), tuple(removed))
 
-    def _refusal(self, aor: bytes, wanted: list[Wanted], asked: Asked, now: float) -> RegistrarResult | None:
+    def _refusal(self, aor: bytes, wanted: tuple[Wanted, ...], asked: Asked, now: float) -> RegistrarResult | None:
         if len(wanted) == 1:  # nearly always: the refresh of one binding
             known = self._find(aor, wanted[0].key)
             if known is not None and known.expires > now:

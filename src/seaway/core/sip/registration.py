@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
 from dataclasses import dataclass
+from functools import lru_cache
 
 from seaway.core.sip.routing import is_loose
 from seaway.wire.digits import parse_digits
@@ -21,6 +21,7 @@ _MAX_PATHS = 8
 _MAX_PATH_OCTETS = 2048  # of all values: they are kept, and sent with each request to the contact
 _MAX_INSTANCE = 256  # octets of an instance URN
 _CACHE = 1000
+_REMEMBERED = 512  # octets
 
 NO_TAGS: frozenset[bytes] = frozenset()
 _TAGS: dict[bytes, frozenset[bytes]] = {}  # header value -> its option tags; a cache of a pure function
@@ -53,40 +54,43 @@ class Asked:
 
     call_id: bytes
     cseq: int
-    contacts: list[Wanted] | None
+    contacts: tuple[Wanted, ...] | None
     supported: frozenset[bytes]
     path: tuple[bytes, ...]
     direct: bool  # no other hop between the phone and us
 
 
-def read_registration(request: Request, default: int, known: Container[bytes] = ()) -> Asked:
-    """Read a REGISTER; `default` seconds are for a contact without expiry. Contact URIs in `known` were read before.
-
-    Raises `SipError` for unreadable fields.
-    """
+def read_registration(request: Request, default: int) -> Asked:
+    """Read a REGISTER; `default` seconds are for a contact without expiry. Raises `SipError` for unreadable fields."""
     names = request.names
     call_id = request.require(b"call-id")
     cseq = _number(request.require(b"cseq").split(b" ")[0], b"CSeq")
     expires = request.get(b"expires")
     if expires is not None:
         default = _number(expires, b"Expires")
-    contacts = parse_contacts(request.all(b"contact"))
     supported = option_tags(request, b"supported") if b"supported" in names else NO_TAGS
     path = read_path(request) if b"path" in names else ()
     direct = names.count(b"via") == 1
-    if contacts == "*":
+    values = tuple(request.all(b"contact"))
+    # A phone says the same each time; what is unusually long is not remembered.
+    read = _contacts if len(values) == 1 and len(values[0]) < _REMEMBERED else _contacts.__wrapped__
+    contacts = read(values, default, b"outbound" in supported)
+    if contacts is None:
         if default != 0 or expires is None:
             raise SipError("Contact * needs Expires 0", section="RFC 3261 §10.2.2")
         return Asked(call_id, cseq, None, supported, path, direct)
-    assert isinstance(contacts, list)
-    outbound = b"outbound" in supported
-    wanted = [_wanted(each, default, outbound, known) for each in contacts]
-    return Asked(call_id, cseq, wanted, supported, path, direct)
+    return Asked(call_id, cseq, contacts, supported, path, direct)
 
 
-def _wanted(contact: NameAddr, default: int, outbound: bool, known: Container[bytes]) -> Wanted:
-    if contact.uri not in known:
-        parse_request_uri(contact.uri)  # it will be one: nothing that cannot stand in a request line
+@lru_cache(maxsize=10_000)
+def _contacts(values: tuple[bytes, ...], default: int, outbound: bool) -> tuple[Wanted, ...] | None:
+    """The contacts of header field values; `None` for `*`. Raises `SipError`."""
+    contacts = parse_contacts(values)
+    return None if contacts == "*" else tuple(_wanted(each, default, outbound) for each in contacts)
+
+
+def _wanted(contact: NameAddr, default: int, outbound: bool) -> Wanted:
+    parse_request_uri(contact.uri)  # it will be one: nothing that cannot stand in a request line
     if not contact.params.items:
         return Wanted(contact.uri, 1000, default)
     expires = contact.expires
