@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Protocol
 
 from seaway.call.record import Call
@@ -64,7 +63,7 @@ class Search:
         self.zone = zone  # where the request comes from
         self.alias = alias
         self.record = record
-        self.queue: deque[Step | Group] = deque()
+        self.queue: list[Step | Group] = []  # short, and much smaller than a deque
         self.calls: dict[Legs, tuple[Call, Request]] = {}  # those of the present step
         self.asked: list[Branch] = []  # whose failure was looked at
         self.holding = 0  # copies of the present group that wait for the relay

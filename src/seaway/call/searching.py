@@ -193,7 +193,7 @@ class Searches:
         while queue:
             if context.cancelled or context.server.request is None:
                 return True
-            item = queue.popleft()
+            item = queue.pop(0)
             if isinstance(item, Step):
                 search.steps += 1
                 if search.steps > _MOST_STEPS:
@@ -203,7 +203,7 @@ class Searches:
                 going = self._resolve(search, item, now)
                 if going is not None:
                     return going
-                queue.extendleft(reversed(self._gather(search, item, now)))
+                queue[:0] = self._gather(search, item, now)
                 continue
             if self._ask(search, item, now):
                 return True
@@ -255,7 +255,7 @@ class Searches:
             return None
         others = tuple(each for each in step.choices if each not in numbers)
         if others:
-            search.queue.appendleft(Step(step.priority, others))
+            search.queue.insert(0, Step(step.priority, others))
         search.holding += 1
         for choice in numbers:
             digits = number_of(choice.alias)
@@ -286,7 +286,7 @@ class Searches:
             search.record.passed_over(f"zone {choice.rule.target}: {digits} is {text_of(alias)}")
             decision = self._decisions.about(alias, search.zone, search.context.authenticated)
             if decision is not None:
-                search.queue.extendleft(reversed(decision.steps))
+                search.queue[:0] = decision.steps
         if not search.holding:
             self._first(search, now)
 
@@ -295,13 +295,14 @@ class Searches:
     def _ask(self, search: Search, group: Group, now: float) -> bool:
         """Send the request to a group, as wide as it may be (RFC 5393 §5.3.3). False: nothing was sent."""
         context = search.context
-        breadth = breadth_left(context)
-        if breadth < len(group):
-            if breadth == 0:
-                search.status, search.why = 440, "Max-Breadth is used up"
-                return False
-            search.queue.appendleft(group[breadth:])
-            group = group[:breadth]
+        if len(group) > 1 or context.branches or context.breadth < 1:
+            breadth = breadth_left(context)
+            if breadth < len(group):
+                if breadth == 0:
+                    search.status, search.why = 440, "Max-Breadth is used up"
+                    return False
+                search.queue.insert(0, group[breadth:])
+                group = group[:breadth]
         search.statuses = search.record.tried(group)
         request = context.request
         if not search.asked:

@@ -44,13 +44,12 @@ class Zone:
     settings: ZoneSettings = field(default_factory=ZoneSettings)
     refused: bool = False  # an access rule keeps it out
 
-    @property
-    def trusted(self) -> bool:
-        return self.kind not in _UNTRUSTED
+    trusted: bool = field(init=False)
+    traversal: bool = field(init=False)
 
-    @property
-    def traversal(self) -> bool:
-        return self.kind.startswith("traversal")
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "trusted", self.kind not in _UNTRUSTED)
+        object.__setattr__(self, "traversal", self.kind.startswith("traversal"))
 
 
 DEFAULT_ZONE = Zone("default", "default", ZoneSettings(authentication="check"))

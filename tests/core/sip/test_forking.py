@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from seaway.core.sip.forking import BREADTH, lines_onward, max_breadth, merge_challenges
+from seaway.core.sip.forking import BREADTH, limit, max_breadth, merge_challenges
 from seaway.wire.sip.errors import SipError
 
 from ...support.messages import as_request, as_response, header, request, response
@@ -18,13 +18,19 @@ def test_breadth_of_a_request() -> None:
             max_breadth(as_request(request(headers=[f"Max-Breadth: {bad}"])))
 
 
-def test_lines_onward_change_a_copy() -> None:
+def test_limits_are_written_into_a_copy_of_the_lines() -> None:
     message = as_request(request(headers=["Max-Breadth: 7"]))
-    before = list(message.lines)
-    lines = lines_onward(message, 5, 3)
-    assert b"Max-Forwards: 5" in lines and b"Max-Breadth: 3" in lines and len(lines) == len(before)
-    assert message.lines == before == lines_onward(message, None, None)
-    assert lines_onward(as_request(request()), None, 60)[-1] == b"Max-Breadth: 60"
+    lines = [b"first", *message.lines]
+    limit(lines, 1, message.names, 5, 3)
+    assert b"Max-Forwards: 5" in lines and b"Max-Breadth: 3" in lines and len(lines) == len(message.lines) + 1
+    assert lines[0] == b"first" and b"Max-Breadth: 7" in message.lines
+    lines = [*message.lines]
+    limit(lines, 0, message.names, 69, None)
+    assert b"Max-Forwards: 69" in lines and b"Max-Breadth: 7" in lines
+    message = as_request(request(max_forwards=None))
+    lines = [*message.lines]
+    limit(lines, 0, message.names, 70, 60)
+    assert lines[-2:] == [b"Max-Forwards: 70", b"Max-Breadth: 60"]
 
 
 def test_challenges_of_all_branches_are_merged() -> None:

@@ -16,9 +16,10 @@ from seaway.wire.sip.message import Request, Response
 if TYPE_CHECKING:
     from seaway.core.sip.context import Context
 
-__all__ = ["BREADTH", "breadth_left", "lines_onward", "max_breadth", "merge_challenges", "share_of"]
+__all__ = ["BREADTH", "breadth_left", "limit", "max_breadth", "merge_challenges", "share_of"]
 
 BREADTH = 60  # RFC 5393 §5.3.1: for a request that says nothing
+_USUAL = b"Max-Breadth: %d" % BREADTH
 _CHALLENGES = (b"www-authenticate", b"proxy-authenticate")
 _MOST_CHALLENGES = 20  # in one response
 
@@ -47,6 +48,8 @@ def share_of(context: Context, count: int, share: int) -> int | None:
     request has stays; 0: there is not enough."""
     if context.token is not None:
         return None  # a request inside a dialog does not fork
+    if not context.branches and count == share == 1 and context.breadth > 0:
+        return None if b"max-breadth" in context.request.names else context.breadth
     left = breadth_left(context) // share
     if left < count:
         return 0
@@ -55,18 +58,20 @@ def share_of(context: Context, count: int, share: int) -> int | None:
     return left // count
 
 
-def lines_onward(request: Request, hops: int | None, breadth: int | None) -> list[bytes]:
-    """The header lines of `request` with another Max-Forwards and Max-Breadth; `None` leaves what is there."""
-    lines = request.lines.copy()
-    for name, shown, value in ((b"max-forwards", b"Max-Forwards", hops), (b"max-breadth", b"Max-Breadth", breadth)):
-        if value is None:
-            continue
-        line = b"%b: %d" % (shown, value)
-        if name in request.names:
-            lines[request.names.index(name)] = line
-        else:
-            lines.append(line)
-    return lines
+def limit(lines: list[bytes], begin: int, names: list[bytes], hops: int, breadth: int | None) -> None:
+    """Make `hops` the Max-Forwards and `breadth` (`None`: what is there) the Max-Breadth of the header that begins at
+    `lines[begin]` and has these `names`."""
+    if b"max-forwards" in names:
+        lines[begin + names.index(b"max-forwards")] = b"Max-Forwards: %d" % hops
+    else:
+        lines.append(b"Max-Forwards: %d" % hops)
+    if breadth is None:
+        return
+    line = _USUAL if breadth == BREADTH else b"Max-Breadth: %d" % breadth
+    if b"max-breadth" in names:
+        lines[begin + names.index(b"max-breadth")] = line
+    else:
+        lines.append(line)
 
 
 def merge_challenges(best: Response, others: Iterable[Response]) -> None:

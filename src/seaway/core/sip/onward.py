@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seaway.core.sip.context import Branch
-from seaway.core.sip.forking import lines_onward
+from seaway.core.sip.forking import limit
 from seaway.core.sip.io import Flow, Hop
 from seaway.core.sip.loops import loop_hash
 from seaway.core.sip.sides import Sides
@@ -38,11 +38,10 @@ class Onward:
             else:  # double Record-Route (RFC 5658): each side gets the token of the other
                 lines.append(outbound % self._tokens.make(target.payload, call_id))
                 lines.append(inbound % self._tokens.make(context.payload, call_id))
-        if context.token is not None:
-            lines += request.lines
-        else:
-            hops = target.hop_count if target.hop_count < context.hops else None
-            lines += lines_onward(request, hops, branch.breadth)
+        begin = len(lines)
+        lines += request.lines
+        if context.token is None:
+            limit(lines, begin, request.names, min(target.hop_count, context.hops), branch.breadth)
         if where.transport != "udp" and b"content-length" not in request.names:
             lines.append(b"Content-Length: %d" % len(request.body))  # a stream needs it (RFC 3261 §16.6 step 9)
         lines += (b"", request.body)
