@@ -25,6 +25,7 @@ from seaway.core.sip.routing import uri_host_port
 from seaway.core.sip.sides import Sides
 from seaway.policy.registration_access import RegistrationAccess
 from seaway.wire.sip.nameaddr import uri_of
+from seaway.wire.sip.uri import parse_request_uri
 
 __all__ = ["EXTENSIONS", "Registering"]
 
@@ -65,6 +66,7 @@ class Registering:
         """Answer a REGISTER that came from `zone`. Raises `SipError` for unreadable fields."""
         request = context.request
         if uri_host_port(request.uri) not in self._sides.own and uri_host_port(request.uri) not in self._domains:
+            parse_request_uri(request.uri)  # perhaps it is none at all (RFC 5118 §4.2)
             self._refuse(context, Refusal(404, "REGISTER for a domain that is not ours"), now)
             return
         self._authorising.decide(context, zone, lambda now: self._admitted(context, zone, now), now)

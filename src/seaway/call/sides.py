@@ -21,7 +21,7 @@ def sides_of(config: ControlConfig) -> Sides:
         family.setdefault((listener.transport, listener.nic), listener.advertised)
         for address in (listener.address, listener.advertised):
             default = host_port((address[0], 5060))
-            own |= {host_port(address), default, default.removesuffix(b":5060"), address[0].encode()}
+            own |= {host_port(address), default, default.removesuffix(b":5060")}  # IPv6 in brackets only
     return Sides(advertised[4], frozenset(own), advertised[6])
 
 

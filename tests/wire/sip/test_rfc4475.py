@@ -270,13 +270,3 @@ def test_bodies_that_are_sdp_are_read() -> None:
         session = parse_sdp(message.body)
         assert session.media[0].port == 49217
         assert session.serialise() == message.body
-
-
-@pytest.mark.xfail(strict=True, reason="RFC 4475 §3.1.2.14 allows taking off spaces inside < >; Seaway refuses")
-def test_badaspec_liberal() -> None:
-    read_all(BY_NAME["badaspec"].data)
-
-
-@pytest.mark.xfail(strict=True, reason="RFC 4475 §3.1.2.15 allows an unquoted display name; Seaway refuses")
-def test_baddn_liberal() -> None:
-    read_all(BY_NAME["baddn"].data)
