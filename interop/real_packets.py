@@ -223,12 +223,15 @@ class RealRunner(Runner):
 
     def _up(self, seconds: float) -> list[tuple[Address, Address, bytes]]:
         table = self.clocked.table
-        if table.reads_sockets:
-            select.select([table.fileno()], [], [], seconds)
-            return [(each.local, each.source, each.data) for each in table.receive()]
-        by_file = {made.fileno(): key for key, made in self.real.sockets.items()}
-        found = []
-        for ready in select.select(list(by_file), [], [], seconds)[0]:
+        by_file = {
+            made.fileno(): key for key, made in self.real.sockets.items() if not table.reads(made.getsockname()[:2])
+        }
+        engine = [table.fileno()] if table.fileno() >= 0 else []
+        readable = select.select([*by_file, *engine], [], [], seconds)[0]
+        found = [(each.local, each.source, each.data) for each in table.receive()]
+        for ready in readable:
+            if ready in engine:
+                continue
             key = by_file[ready]
             data, source = self.real.sockets[key].recvfrom(65536)
             _, nic, port = self.real.opened[key]

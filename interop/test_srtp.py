@@ -50,9 +50,11 @@ def test_a_call_with_srtp(stage: Stage, encryption: Encryption) -> None:
         session.close()
 
 
-@pytest.mark.parametrize("stage", ["userspace", "python"], indirect=True)
-def test_srtp_goes_on_when_relays_are_killed(stage: Stage) -> None:
-    """Keys and packet indexes are noted; in the worker they never were away."""
+@pytest.mark.parametrize(
+    ("stage", "child"), [("userspace", "relay"), ("python", "relay"), ("tc", "worker")], indirect=["stage"]
+)
+def test_srtp_goes_on_when_processes_are_killed(stage: Stage, child: str) -> None:
+    """Keys and packet indexes are noted; in the worker they never were away. The kernel goes on without its worker."""
     session = stage.session()
     try:
         session.launch(encryption="srtp-mand")
@@ -62,7 +64,7 @@ def test_srtp_goes_on_when_relays_are_killed(stage: Stage) -> None:
         call.start()
         time.sleep(2.0)
         for node in ("core1", "edge1"):
-            assert _kill(stage, node, "relay") < 2.0
+            assert _kill(stage, node, child) < 2.0
         call.join(30)
         (report,) = reports
         _secured(report)

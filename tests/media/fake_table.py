@@ -14,11 +14,15 @@ class FakeTable:
     reason = "a test"
     ciphers: CipherTable | None = None
     reads_sockets = False
+    verifies = False
 
     def __init__(self) -> None:
         self.flows: dict[FlowKey, Flow] = {}
         self.counters: dict[FlowKey, FlowCounters] = {}
         self.full = False
+
+    def reads(self, local: Address) -> bool:
+        return False
 
     def attach(self, made: socket, kind: PortKind) -> None: ...
 

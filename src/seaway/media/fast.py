@@ -93,7 +93,8 @@ class FastFlows:
         table = self._table.ciphers if self._table is not None else None
         receive, send = 0, 0
         try:
-            if near is not None and near.keyed:
+            verifies = self._table is not None and self._table.verifies
+            if near is not None and near.keyed and (near.opens or verifies):
                 found = near.offload_receiver(table) if table is not None else None
                 if found is None and near.opens:
                     return None

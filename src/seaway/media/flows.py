@@ -145,11 +145,17 @@ class FlowTable(Protocol):
     """One line: why this engine."""
     reads_sockets: bool
     """True: the engine reads the attached sockets, and what has no flow comes from `receive()`. False: packets without
-    a flow arrive at the sockets as ever, and Python reads them."""
+    a flow arrive at the sockets as ever, and Python reads them, but for those sockets that `reads` names."""
+
+    verifies: bool
+    """Whether flows with `verify` are for this engine; else SRTP that passes is verified when its source is learned."""
 
     @property
     def ciphers(self) -> CipherTable | None:
         """`None`: flows with `receive` or `send` are refused."""
+
+    def reads(self, local: Address) -> bool:
+        """Whether the engine reads this attached socket: `reads_sockets`, or for one of several engines its answer."""
 
     def attach(self, made: socket, kind: PortKind) -> None:
         """Flows may use this bound UDP socket's local address from now on. Raises `FlowError`."""
@@ -173,10 +179,10 @@ class FlowTable(Protocol):
         descriptor that is the caller's to close. Empty for engines that do not hold sockets."""
 
     def fileno(self) -> int:
-        """Readable when `receive()` has something; -1 when `reads_sockets` is false."""
+        """Readable when `receive()` has something; -1 when the engine reads no socket at all."""
 
     def receive(self) -> Iterable[DatagramUp]:
-        """Datagrams without a flow, at most some hundred a call; empty when `reads_sockets` is false."""
+        """Datagrams without a flow from sockets that the engine reads, at most some hundred a call."""
 
     def close(self) -> None:
         """Let go of the table. Flows of kernel engines and of the worker process live on."""

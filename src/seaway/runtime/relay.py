@@ -37,6 +37,7 @@ from seaway.observe.alarms import MEDIA_PORTS
 from seaway.runtime.admission import Admission
 from seaway.runtime.alarm_watch import AlarmWatch
 from seaway.runtime.alarms import AlarmBook, AlarmBooks
+from seaway.runtime.fastpath.split import SplitTable
 from seaway.runtime.ipc import LineConnection, serve
 from seaway.runtime.journal import Journal
 from seaway.runtime.sockets import SocketError, Sockets
@@ -131,7 +132,9 @@ class Relay:
         reserved = {port for each in demux for port in (each.rtp, each.rtcp)}
         pool = PortPool(media, reserved=reserved, shuffle=random.SystemRandom().shuffle)
         self._engine = Engine(self, pool, secrets.token_bytes, demux=pairs, fast=fast, identity=identity)
-        if table is not None and table.reads_sockets:
+        if isinstance(table, SplitTable):
+            table.lent = self._lent
+        if table is not None and table.fileno() >= 0:
             self._loop.add_reader(table.fileno(), self._up, table)
         self._resume()
         self._no_ports = AlarmWatch(alarms, MEDIA_PORTS, lambda: self._engine.ports_free(time.monotonic()))
@@ -188,9 +191,13 @@ class Relay:
             except FlowError as error:
                 self._log.warning("relay.no_fast_path", port=port, reason=str(error))
                 attached = False
-        if self._table is None or not self._table.reads_sockets or not attached:
+        if self._table is None or not self._table.reads(local) or not attached:
             self._loop.add_reader(made.fileno(), self._readable, key, made)
         return key, local
+
+    def _lent(self, local: Address) -> None:
+        """A fast path reads this socket from now on."""
+        self._loop.remove_reader(self._open[self._keys[local]].fileno())
 
     def _demux_pair(self, ports: DemuxPorts) -> DemuxPair:
         family = version_of((ports.address, ports.rtp))
@@ -300,7 +307,7 @@ class Relay:
         self._no_ports.stop()
         for connection in list(self._connections):
             connection.close("the relay stops")
-        if self._table is not None and self._table.reads_sockets:
+        if self._table is not None and self._table.fileno() >= 0:
             self._loop.remove_reader(self._table.fileno())
         for key in list(self._open):
             self.close(key)

@@ -339,7 +339,8 @@ class _Supervisor:
         code = path.process.returncode
         self._restarts["worker"] += 1
         self._alarms.report(RESTARTED, f"worker, process {path.process.pid}, {_ending(code)}", subject="worker")
-        self._fast_path = self._choose()
+        if not path.worker_again(self._config.run_dir, self._user.uid if self._user else None):
+            self._fast_path = self._choose()
         self._alarms.ease(RESTARTED, subject="worker")
         for child in self._children:
             if child.uses_fast_path and child.pid:

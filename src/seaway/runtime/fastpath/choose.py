@@ -16,6 +16,7 @@ from seaway.runtime.config import EngineName
 from seaway.runtime.fastpath import worker
 from seaway.runtime.fastpath.bpffs import clean_pins, is_bpffs, mount_bpffs, unmount_bpffs
 from seaway.runtime.fastpath.kernel import KernelFastPath, KernelTable, interfaces_of, load_confined
+from seaway.runtime.fastpath.split import SplitTable
 
 __all__ = ["OWNERS", "FastPath", "choose"]
 
@@ -53,7 +54,10 @@ class FastPath:
     def table(self, owner: str) -> FlowTable | None:
         """For the process `owner`, called in that process; `None` when Python relays. Raises `FlowError`."""
         if self._loaded is not None:
-            return KernelTable(self._loaded, OWNERS[owner])
+            kernel = KernelTable(self._loaded, OWNERS[owner])
+            if self._socket is None or owner != "relay":
+                return kernel
+            return SplitTable(kernel, worker.WorkerTable(self._socket, OWNERS[owner]))
         if self._socket is not None:
             return worker.WorkerTable(self._socket, OWNERS[owner], self.reason)
         return None
@@ -67,6 +71,22 @@ class FastPath:
                 os.close(descriptor)
                 table.detach(local)
         return table
+
+    def add_worker(self, run_dir: Path, uid: int | None) -> None:
+        """Beside a kernel engine, for SRTP; without one that takes the slow path."""
+        path = run_dir / _WORKER_SOCKET
+        try:
+            self.process, self._socket = worker.start_worker(path, uid), path
+        except FlowError as error:
+            self.process = self._socket = None
+            self.reason += f"; SRTP in Python: {error}"
+
+    def worker_again(self, run_dir: Path, uid: int | None) -> bool:
+        """Another worker beside a kernel engine, which goes on. False: there is none, all has to be chosen anew."""
+        if self._loaded is None:
+            return False
+        self.add_worker(run_dir, uid)
+        return True
 
     def close(self) -> None:
         """Detach from the kernel, or end the worker: established media stops."""
@@ -95,14 +115,14 @@ def choose(wanted: EngineName, addresses: Sequence[str], run_dir: Path, uid: int
         try:
             if wanted == "userspace":
                 return _worker(run_dir, uid, "chosen in the configuration ([media] engine)")
-            return _kernel(wanted, addresses, run_dir / _PINS)
+            return _kernel(wanted, addresses, run_dir, uid)
         except FlowError as error:
             instead = choose("auto", addresses, run_dir, uid)
             instead.wanted, instead.reason = wanted, f"no {wanted}: {error}; {instead.reason}"
             return instead
     reasons: list[str] = []
     try:
-        return _kernel(wanted, addresses, run_dir / _PINS)
+        return _kernel(wanted, addresses, run_dir, uid)
     except FlowError as error:
         reasons.append(str(error))
     try:
@@ -112,7 +132,13 @@ def choose(wanted: EngineName, addresses: Sequence[str], run_dir: Path, uid: int
     return FastPath("python", "; ".join(reasons))
 
 
-def _kernel(wanted: str, addresses: Sequence[str], pins: Path) -> FastPath:
+def _kernel(wanted: str, addresses: Sequence[str], run_dir: Path, uid: int | None) -> FastPath:
+    path = _loaded(wanted, addresses, run_dir / _PINS)
+    path.add_worker(run_dir, uid)
+    return path
+
+
+def _loaded(wanted: str, addresses: Sequence[str], pins: Path) -> FastPath:
     if os.geteuid() != 0:
         raise FlowError("kernel engines need root at start")
     interfaces = interfaces_of(addresses)

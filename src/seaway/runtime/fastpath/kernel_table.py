@@ -39,6 +39,7 @@ class KernelTable:
     """Implements `media.flows.FlowTable`. The descriptors stay those of `path`."""
 
     ciphers = None
+    verifies = False
     reads_sockets = False
 
     def __init__(self, path: KernelFastPath, owner: int) -> None:
@@ -53,6 +54,9 @@ class KernelTable:
             self._limit = bpf.map_entries(self._fds["flows4"])
         except (OSError, KeyError) as problem:
             raise FlowError(f"kernel fast path: its maps cannot be used ({problem})") from None
+
+    def reads(self, local: Address) -> bool:
+        return False
 
     def attach(self, made: socket, kind: PortKind) -> None:
         local: Address = made.getsockname()[:2]

@@ -132,6 +132,7 @@ class WorkerTable:
 
     engine = "userspace"
     reads_sockets = True
+    verifies = True
 
     def __init__(self, path: Path, owner: int, reason: str = "chosen") -> None:
         self.reason = reason
@@ -162,6 +163,9 @@ class WorkerTable:
         return self._up >= 0
 
     # -- FlowTable
+
+    def reads(self, local: Address) -> bool:
+        return True
 
     def attach(self, made: socket.socket, kind: PortKind) -> None:
         try:
