@@ -41,6 +41,7 @@ def views() -> dict[str, list[dict[str, Any]]]:
         "calls": [{}],
         "counters": [{"name": name, "value": value} for name, value in counters.items()],
         "relay": [asdict(described) | {"rows": {"T11-09": 7}, "engine": "tc"}],
+        "legs": [asdict(each) for each in described.legs],
         "alarms": [
             {"severity": "critical", "state": "raised"},
             {"severity": "critical", "state": "cleared"},

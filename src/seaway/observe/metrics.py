@@ -19,7 +19,7 @@ from seaway.observe.alarms import SEVERITIES
 
 __all__ = ["VIEWS", "exposition", "families"]
 
-VIEWS = ("status", "zones", "calls", "counters", "relay", "alarms", "processes")
+VIEWS = ("status", "zones", "calls", "counters", "relay", "legs", "alarms", "processes")
 """What `exposition` needs. A view that could not be had is left out of the mapping."""
 
 Rows = Sequence[Mapping[str, Any]]
@@ -79,6 +79,8 @@ def families(views: Mapping[str, Rows]) -> Iterator[Metric]:
         yield GaugeMetricFamily("seaway_calls", "Calls through this node", len(views["calls"]))
     for relay in views.get("relay", ()):
         yield from _relay(relay)
+    if "legs" in views:
+        yield from _legs(views["legs"])
     amounts = {str(row["name"]): row["value"] for row in views.get("counters", ())}
     yield from _counters(amounts)
     yield _pools(views.get("relay", ()), amounts)
@@ -116,7 +118,9 @@ def _relay(relay: Mapping[str, Any]) -> Iterator[Metric]:
         yield CounterMetricFamily(name, text, relay[field])
     carried = [((str(row),), float(packets)) for row, packets in relay["rows"].items()]
     yield _counter("seaway_fastpath_packets", "Packets the fast path carried, in and out by row", ("row",), carried)
-    legs: Rows = relay["legs"]
+
+
+def _legs(legs: Rows) -> Iterator[Metric]:
     where = [(str(each["row"]), str(each["kind"])) for each in legs]
     labels = ("row", "leg")
 

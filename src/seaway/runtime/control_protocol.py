@@ -8,8 +8,6 @@ CONTROL_SOCKET = "control.sock"
 TURN_SOCKET = "turn.sock"
 MAX_ANSWER = 64 * 1024 * 1024  # octets of one line
 SHOWS = (
-    "status", "zones", "calls", "history", "registrations", "searches", "sockets", "dns", "media", "relay", "turn",
-    "counters", "alarms", "processes", "protection",
     "status", "zones", "calls", "history", "registrations", "searches", "bandwidth", "sockets", "dns", "media", "relay",
-    "turn", "counters", "alarms", "processes",
+    "legs", "turn", "counters", "alarms", "processes", "protection",
 )  # fmt: skip

@@ -167,6 +167,8 @@ class StatusServer:
             return self._alarms.gather(self._book)
         if show == "protection":
             return self._protection.rows()
+        if show == "legs":
+            return [asdict(each) for each in (await self._described()).legs]
         if show == "relay":
             return [await self._relay()]
         if show == "turn":
@@ -261,10 +263,17 @@ class StatusServer:
 
     async def _relay(self) -> dict[str, object]:
         """Which engine carries media, and why. Raises `IpcError` when the relay does not answer."""
+        reply = await self._described()
+        left_out = ("request", "legs")
+        return {name: value for name, value in asdict(reply).items() if name not in left_out} | {
+            "rows": dict(reply.rows)
+        }
+
+    async def _described(self) -> Described:
         reply = await self._ask_relay(Describe(1))
         if not isinstance(reply, Described):
             raise IpcError(self._run_dir / SOCKET_NAME, "no answer to the question", "look at the log of the relay")
-        return {name: value for name, value in asdict(reply).items() if name != "request"} | {"rows": dict(reply.rows)}
+        return reply
 
     async def _media(self) -> tuple[SessionInfo, ...]:
         """Raises `IpcError` when the relay does not answer."""
