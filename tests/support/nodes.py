@@ -81,6 +81,7 @@ class FakeRelay:
         self.addresses6 = {nic: SIX[host] for nic, host in self.addresses.items()}
         self.delay = delay
         self.fail: str | None = None
+        self.fingerprint = ""  # of its DTLS certificate
         self.mute = False
         self.sessions: dict[str, tuple[str, list[media.StreamAddress]]] = {}
         self.remotes: list[media.SetRemote] = []
@@ -106,7 +107,7 @@ class FakeRelay:
                 return media.Failed(command.request, command.session, "no-session", "not open")
             made = tuple(media.StreamAddress(self._leg(each.a), self._leg(each.b)) for each in command.streams)
             self.sessions[command.session][1].extend(made)
-            return media.Opened(command.request, command.session, made)
+            return media.Opened(command.request, command.session, made, self.fingerprint)
         if isinstance(command, media.SetRemote):
             assert command.session in self.sessions, "SetRemote for a session that is not open"
             assert command.stream < len(self.sessions[command.session][1])

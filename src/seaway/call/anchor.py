@@ -104,6 +104,11 @@ class Anchor:
             if call is not None and message.seconds >= self._config.media_idle:
                 self.end(call, f"no media for {message.seconds:.0f} s", now)
 
+        elif isinstance(message, media.SecurityFailed) and message.session in self._sessions:
+            call = self._sessions[message.session]
+            self._log("media.not_protected", "warning", what=message.what, leg=message.leg, **call.facts())
+            self.end(call, f"media cannot be protected: {message.reason}", now)
+
     def _opened(self, message: media.Opened, now: float) -> None:
         """Ports are there: release what waited for them."""
         waiting = self._held.pop(message.request, None)
@@ -117,6 +122,7 @@ class Anchor:
         call = waiting[0].call
         call.waiting = 0
         call.streams.extend(message.streams)
+        call.fingerprint = message.fingerprint
         if call.ended is not None and not call.closed:
             self._close(call)
         for held in waiting:

@@ -7,7 +7,8 @@ from dataclasses import asdict
 from typing import Protocol
 
 from seaway.call.media_security import MediaSecurity
-from seaway.media.protocol import LegName, LegRequest, StreamAddress, StreamStats
+from seaway.media.protocol import LegName, LegRequest, Security, StreamAddress, StreamStats
+from seaway.wire.sdp.session import Session
 
 __all__ = ["Call", "MediaUser"]
 
@@ -19,6 +20,14 @@ class MediaUser(Protocol):
         """The media session of the call is over, whoever ended it."""
 
 
+class Protection(Protocol):
+    """What becomes of the keys in the SDP of a call."""
+
+    unanswered: LegName | None
+
+    def described(self, session: str, sdp: Session, side: LegName, *, answer: bool) -> list[Security]: ...
+
+
 class Call:
     """One anchored call. Times are monotonic seconds.
 
@@ -28,8 +37,8 @@ class Call:
 
     __slots__ = (
         "agent", "alias", "answered", "call_id", "callee_tag", "caller", "caller_tag", "closed", "early_tags", "egress",
-        "ended", "ingress", "legs", "mode", "places", "reason", "security", "session", "sources", "started", "state",
-        "stats", "streams", "waiting",
+        "ended", "fingerprint", "ingress", "legs", "mode", "places", "reason", "security", "session", "sources",
+        "started", "state", "stats", "streams", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -47,7 +56,8 @@ class Call:
         self.egress = egress
         self.legs = legs
         self.streams: list[StreamAddress] = []
-        self.security = MediaSecurity()
+        self.security: Protection = MediaSecurity()
+        self.fingerprint = ""  # of the relay's DTLS certificate
         self.places: tuple[str, str] | None = None  # of both ends, for bandwidth
         self.sources: list[str | None] = [None, None]
         self.started = now

@@ -23,7 +23,7 @@ from .bench import ALICE, BOB, SETTINGS, Bench
         ({}, {"b2bua": "always"}, True),
         ({"b2bua": "always"}, {"b2bua": "never"}, False),
         ({"media_encryption": "force-encrypted"}, {}, True),
-        ({"media_encryption": "force-encrypted"}, {"media_encryption": "force-encrypted"}, False),
+        ({"media_encryption": "force-encrypted"}, {"media_encryption": "force-encrypted"}, True),
         ({"media_encryption": "force-encrypted"}, {"b2bua": "never"}, False),
         ({}, {"ice": True}, True),
     ],

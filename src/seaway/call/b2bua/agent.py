@@ -13,6 +13,7 @@ from seaway.call.b2bua.leg import Leg
 from seaway.call.b2bua.midcall import midcall
 from seaway.call.b2bua.refresh import due
 from seaway.call.b2bua.replaces import Replaces, parse_replaces
+from seaway.call.b2bua.secure import enforced
 from seaway.call.b2bua.setup import Setup
 from seaway.call.b2bua.stack import Look, Stack
 from seaway.call.b2bua.takeover import Takeover
@@ -39,14 +40,14 @@ _CLEARED = ((b"Reason", b'SIP ;cause=487 ;text="Cleared by the operator"'),)
 
 
 def differ(ingress: Zone, egress: Zone) -> bool:
-    """Whether calls between these zones go through the B2BUA: as one of them says, else when encryption or ICE of the
-    two differ."""
+    """Whether calls between these zones go through the B2BUA: as one of them says, else when ICE of the two differs or
+    one demands anything of the encryption of media, which only the B2BUA can see to."""
     one, other = ingress.settings, egress.settings
     if "never" in (one.b2bua, other.b2bua):
         return False
     if "always" in (one.b2bua, other.b2bua):
         return True
-    return one.media_encryption != other.media_encryption or one.ice != other.ice
+    return enforced(one.media_encryption, other.media_encryption) or one.ice != other.ice
 
 
 class B2bua:

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from seaway.call.anchor import Anchor
+from seaway.call.b2bua.secure import Translation, enforced
 from seaway.call.b2bua.timers import Timers
 from seaway.call.config import ControlConfig
 from seaway.call.events import LogEvent
 from seaway.call.found import Found
 from seaway.call.paths import Paths
+from seaway.call.record import Call
 from seaway.call.zones import Zone, Zones
 from seaway.core.sip.build import build_response
 from seaway.core.sip.client import ClientTransaction
@@ -174,6 +176,13 @@ class Stack:
             return self.look(uri, ingress, now)
         except SipError as error:
             return Found(None, [], error.status, error.what), b""
+
+    def secure(self, record: Call, ingress: Zone, egress: Zone) -> Call:
+        """Let the media of `record` be protected as its two zones demand."""
+        policies = ingress.settings.media_encryption, egress.settings.media_encryption
+        if enforced(*policies):
+            record.security = Translation(policies, self.random, lambda: record.fingerprint)
+        return record
 
     def wishes(self, zone: Zone) -> TimerWishes:
         """What session timers are asked of the peers of `zone`."""

@@ -28,6 +28,7 @@ class Takeover(ReInvite):
             stack.anchor.legs(zone, context.flow, stays.zone, stays.source), b"transfer", now, call,
             stays.source,
         )  # fmt: skip
+        stack.secure(self._record, zone, stays.zone)
         leg = Leg(
             call, stack, Dialog.as_uas(context.request, stack.tag()), zone, context.payload,
             stack.contact(context.flow), "a", SessionTimer(stack.wishes(zone)),

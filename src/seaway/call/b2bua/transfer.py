@@ -132,6 +132,7 @@ class Transfer:
             stays.dialog.call_id, stays.dialog.remote, stays.source if not stays.zone.traversal else None,
             (stays.zone, zone), anchor.legs(stays.zone, stays.source, zone, where), alias, now, self, where,
         )  # fmt: skip
+        self._stack.secure(self._record, stays.zone, zone)
 
     # -- the new party (`InviteUser`)
 

@@ -56,6 +56,12 @@ class Media(Section):
         self.lines[0] = b"%b %d %b" % (kind, port, rest.partition(b" ")[2])
         self.port, self.count = port, 1
 
+    def set_proto(self, proto: bytes) -> None:
+        """Exchange the transport protocol in the `m=` line; the rest keeps its octets."""
+        kind, port, _, rest = self.lines[0].split(b" ", 3)
+        self.lines[0] = b"%b %b %b %b" % (kind, port, proto, rest)
+        self.proto = proto
+
     @property
     def enabled(self) -> bool:
         return self.port != 0
