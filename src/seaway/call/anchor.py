@@ -103,7 +103,6 @@ class Anchor:
             call = self._sessions.get(message.session)
             if call is not None and message.seconds >= self._config.media_idle:
                 self.end(call, f"no media for {message.seconds:.0f} s", now)
-
         elif isinstance(message, media.SecurityFailed) and message.session in self._sessions:
             call = self._sessions[message.session]
             self._log("media.not_protected", "warning", what=message.what, leg=message.leg, **call.facts())

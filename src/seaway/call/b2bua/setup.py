@@ -132,7 +132,7 @@ class Setup:
         )  # fmt: skip
         if not self._parts:
             call.begin(record)
-        return self._stack.secure(record, self._zone, zone or self._stack.zones.local)
+        return self._stack.secure(record, self._zone, one.zone or self._stack.zones.local)
 
     def _invite(self, part: Part, some: Group, now: float) -> None:
         self._waiting -= 1
