@@ -171,11 +171,13 @@ name = "callers"
 addresses = ["{caller}"]
 port = 5070
 transport = "udp"
+monitor = 0
 [[neighbour]]
 name = "callees"
 addresses = ["{callee}"]
 port = {port}
 transport = "udp"
+monitor = 0
 [[rule]]
 priority = 100
 match = ".*"

@@ -117,6 +117,21 @@ def test_a_watch_clears_when_the_cause_is_gone(monkeypatch: pytest.MonkeyPatch) 
     run(main)
 
 
+def test_a_neighbour_whose_peers_are_silent_is_an_alarm() -> None:
+    clock = Clock()
+    book = AlarmBook(Journal.create(), clock, clock)
+    row = {"name": "cm", "kind": "neighbour", "state": "failed", "reason": "no answer in time"}
+    zones = ZoneAlarms(book, lambda: [row])
+    zones.look(0.0)
+    zones.look(GRACE)
+    assert book.is_raised(ZONE_DOWN, "cm")
+    row["state"] = "active"
+    zones.look(GRACE + 1)
+    clock.now += ZONE_DOWN.hold
+    zones.look(GRACE + 2)
+    assert not book.is_raised(ZONE_DOWN, "cm")
+
+
 def test_a_zone_that_stays_down_is_an_alarm() -> None:
     clock = Clock()
     book = AlarmBook(Journal.create(), clock, clock)

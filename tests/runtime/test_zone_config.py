@@ -42,6 +42,11 @@ allow_headers = ["X-Ticket", "P-Charge-Info"]
     assert build("core1", '[[dns_zone]]\nname = "x"\n' + text).dns_zones[0].settings == wanted
 
 
+def test_neighbours_are_monitored_unless_told_otherwise() -> None:
+    assert build("core1", NEIGHBOUR).neighbours[0].monitor == 60.0
+    assert build("core1", NEIGHBOUR + "monitor = 0\n").neighbours[0].monitor == 0.0
+
+
 def test_access_rules_and_enum() -> None:
     text = """[[enum_zone]]
 name = "numbers"

@@ -69,6 +69,7 @@ class NeighbourZone:
     nic: str = "inner"
     verify_name: str | None = None
     settings: ZoneSettings = field(default_factory=ZoneSettings)
+    monitor: float = 0.0  # seconds between OPTIONS to each peer; 0: never
 
 
 def _untrusted() -> ZoneSettings:

@@ -27,6 +27,7 @@ from seaway.call.noise import Noise
 from seaway.call.own import OwnRequest
 from seaway.call.passing import Passing
 from seaway.call.paths import Paths
+from seaway.call.peers import Peers
 from seaway.call.plans import Decisions, plan_of
 from seaway.call.refusing import Refusals
 from seaway.call.reg_events import RegEvents
@@ -36,7 +37,7 @@ from seaway.call.screening import Screening
 from seaway.call.search import Search
 from seaway.call.searching import Searches
 from seaway.call.sides import sides_of
-from seaway.call.views import place_of, registration_row, report_unlocated
+from seaway.call.views import found_by_dns, place_of, registration_row, report_unlocated
 from seaway.call.zones import ClientLink, ServerLink, Zones
 from seaway.core.dns.io import Answer
 from seaway.core.sip.client import ClientTransaction
@@ -94,7 +95,8 @@ class Control:
             config, self._sides, self._registrar, self._proxy, self._refusals, self._outputs, self._dates, authorising,
             passing, self.keeper, events,
         )  # fmt: skip
-        finder = Finder(config, self._zones, self._registrar, self._paths, self._proxy.locator)
+        self._peers = Peers(config, self._zones, self._sides, self._proxy, self._outputs, random)
+        finder = Finder(config, self._zones, self._registrar, self._paths, self._proxy.locator, self._peers)
         decisions = Decisions(plan_of(config))
         self._b2bua = B2bua(
             config, self._proxy, self._sides, self._paths, self._zones, self._anchor, self._outputs, self.counters,
@@ -165,6 +167,7 @@ class Control:
             self._next_sweep = now + _SWEEP
             self._anchor.sweep(now)
             self._registering.sweep(now)
+            self._peers.sweep(now)
         self._drain_zones(now)
 
     # -- what comes in
@@ -375,7 +378,7 @@ class Control:
         Raises `ValueError`.
         """
         if kind == "zones":
-            return self._zones.snapshot(now)
+            return [*self._zones.snapshot(now), *self._peers.rows(), *found_by_dns(self.config)]
         if kind in ("calls", "history"):
             return self._anchor.snapshot(kind, now)
         if kind == "registrations":

@@ -7,6 +7,7 @@ from dataclasses import replace
 from seaway.call.config import ControlConfig
 from seaway.call.found import Found
 from seaway.call.paths import Paths
+from seaway.call.peers import Peers
 from seaway.call.zones import Zone, Zones
 from seaway.core.sip.context import Target
 from seaway.core.sip.io import Hop, TransportName
@@ -23,8 +24,9 @@ class Finder:
     """Of one node. ENUM zones have no place of their own: `enum` holds their suffixes."""
 
     def __init__(
-        self, config: ControlConfig, zones: Zones, registrar: Registrar, paths: Paths, locator: Locator
+        self, config: ControlConfig, zones: Zones, registrar: Registrar, paths: Paths, locator: Locator, peers: Peers
     ) -> None:
+        self._peers = peers
         self._zones = zones
         self._registrar = registrar
         self._paths = paths
@@ -58,6 +60,11 @@ class Finder:
 
     def _neighbour(self, name: str, uri: bytes, now: float) -> Found:
         zone, hops = self._zones.peers(name)
+        down = self._peers.down(name)
+        if down:
+            hops = tuple(hop for hop in hops if hop not in down)
+            if not hops:
+                return Found(None, [], 480, f"no peer of zone {name} answers: {next(iter(down.values()))}")
         if len(hops) > 1:  # those that failed a short while ago come last
             hops = tuple(sorted(hops, key=lambda hop: self._locator.failed_lately(hop, now)))
         return Found(zone, [self._to_peers(uri, zone, hops)])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from seaway.call.config import ControlConfig
 from seaway.call.noise import Noise
 from seaway.core.sip.context import Branch
 from seaway.core.sip.io import Flow
 from seaway.core.sip.registrar import Binding
 from seaway.wire.endpoint import shown
 
-__all__ = ["place_of", "registration_row", "report_unlocated", "text_of"]
+__all__ = ["found_by_dns", "place_of", "registration_row", "report_unlocated", "text_of"]
 
 
 def text_of(octets: bytes) -> str:
@@ -47,3 +48,14 @@ def report_unlocated(noise: Noise, log: Callable[..., None]) -> Callable[[Branch
             log("request.unlocated", "warning", uri=uri, why=why, call_id=call_id)
 
     return report
+
+
+def found_by_dns(config: ControlConfig) -> list[dict[str, object]]:
+    """The zones that have no peer of their own, for `seaway status zones`."""
+    rows: list[dict[str, object]] = [
+        {"name": each.name, "kind": "dns", "state": "configured", "peer": ", ".join(each.transports)}
+        for each in config.dns_zones
+    ]
+    return rows + [
+        {"name": each.name, "kind": "enum", "state": "configured", "peer": each.suffix} for each in config.enum_zones
+    ]

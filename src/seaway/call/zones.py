@@ -16,7 +16,7 @@ from seaway.core.sip.client import ClientTransaction
 from seaway.core.sip.context import Context
 from seaway.core.sip.io import CloseFlow, Flow, Hop, Send
 from seaway.core.sip.proxy import Proxy
-from seaway.core.sip.sides import Sides, host_port
+from seaway.core.sip.sides import Sides
 from seaway.core.traversal.zone import Dropped, ProbeZone, SendPing, StateChanged, ZoneClient, ZoneServer, ZoneState
 from seaway.identity.digest import Authenticator, Challenge, Credentials, DigestError, Verdict, answer, choose, ha1
 from seaway.policy.access import Access
@@ -335,12 +335,8 @@ class Zones:
         return self._peers[name]
 
     def snapshot(self, now: float) -> list[dict[str, object]]:
-        """For `seaway status zones`."""
-        rows = [link.snapshot(now) for link in self.links.values()]
-        for neighbour in self.neighbours.values():
-            place = host_port((neighbour.addresses[0], neighbour.port)).decode()
-            rows.append({"name": neighbour.name, "kind": "neighbour", "state": "configured", "peer": place})
-        return rows
+        """The traversal zones, for `seaway status zones`."""
+        return [link.snapshot(now) for link in self.links.values()]
 
 
 def _hops(neighbour: NeighbourZone) -> tuple[Hop, ...]:

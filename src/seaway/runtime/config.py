@@ -169,6 +169,7 @@ class Neighbour(ZoneTable):
     port: Port = 5060
     transport: Literal["udp", "tcp", "tls"] = "tcp"
     nic: Literal["inner", "outer"] = "inner"
+    monitor: Annotated[float, Field(ge=0, le=86400)] = 60.0  # seconds between OPTIONS to each peer; 0: never
     verify_name: Host | None = None
 
 

@@ -64,6 +64,7 @@ def control_config(config: NodeConfig, deployment: Deployment, resolution: Resol
                 each.nic,
                 each.verify_name,
                 zone_settings(each),
+                each.monitor,
             )
             for each in config.neighbours
         ),

@@ -1,4 +1,4 @@
-"""Alarms for traversal zones that are not active: looked at each second, in the running event loop."""
+"""Alarms for traversal and neighbour zones that are not active: looked at each second, in the running event loop."""
 
 from __future__ import annotations
 
@@ -36,13 +36,14 @@ class ZoneAlarms:
         """`now`: monotonic seconds."""
         for row in self._zones():
             name = str(row["name"])
-            if not str(row["kind"]).startswith("traversal"):
+            kind, state = str(row["kind"]), row["state"]
+            if not kind.startswith("traversal") and (kind != "neighbour" or state == "configured"):
                 continue
-            if row["state"] == "active":
+            if state == "active":
                 self._down.pop(name, None)
                 self._book.ease(ZONE_DOWN, subject=name)
             elif now - self._down.setdefault(name, now) >= GRACE:
-                cause = f"traversal zone {name} is {row['state']}: {row['reason']}"
+                cause = f"{kind.partition('-')[0]} zone {name} is {state}: {row['reason']}"
                 self._book.report(ZONE_DOWN, cause, subject=name, again=False)
         self._book.tick()
 
