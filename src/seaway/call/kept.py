@@ -63,6 +63,8 @@ class Keeper:
             bindings = self._registrar.of(aor)
             key = PREFIX + aor.decode("latin-1")
             rows.append((key, *kept(bindings, self._dates)) if bindings else (key, None, None))
+            for each in bindings:
+                each.kept = each.expires
         return rows
 
     def restore(self, rows: Iterable[tuple[str, bytes]], now: float, secret: bytes | None = None) -> tuple[int, int]:

@@ -195,5 +195,21 @@ def test_what_a_store_must_be_told() -> None:
     desk.register(ONE)
     assert desk.registrar.changed == {AOR}
     desk.registrar.changed.clear()
-    desk.registrar.expire(1000.0)
+    (binding,) = desk.registrar.of(AOR)
+    there = binding.flow
+    assert there is not None
+    binding.kept = binding.expires  # it has been told
+    for now, told in ((0, False), (200, False), (239, False), (241, True)):
+        desk.now = now
+        desk.register(ONE, there=there)
+        assert bool(desk.registrar.changed) == told, "what the store has lasts for 60 % of the time that is left"
+    desk.registrar.changed.clear()
+    binding.kept = binding.expires
+    for change in ({"there": flow("tcp")}, {"call_id": "other"}, {"path": "<sip:p;lr>"}, {"expires": 3600}):
+        desk.registrar.changed.clear()
+        desk.register(ONE, **change)  # type: ignore[arg-type]
+        assert desk.registrar.changed, change
+        binding.kept = binding.expires
+    desk.registrar.changed.clear()
+    desk.registrar.expire(9000.0)
     assert desk.registrar.changed == {AOR}

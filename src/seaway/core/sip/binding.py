@@ -17,7 +17,7 @@ class Binding:
     """
 
     __slots__ = (
-        "agent", "aor", "call_id", "cseq", "expires", "flow", "index", "instance", "key", "number", "path", "q",
+        "agent", "aor", "call_id", "cseq", "expires", "flow", "index", "instance", "kept", "key", "number", "path", "q",
         "reg_id", "since", "uri", "zone",
     )  # fmt: skip
 
@@ -37,6 +37,7 @@ class Binding:
         self.agent = agent
         self.path = path
         self.zone = zone
+        self.kept = 0.0  # the expiry that a store has; 0: it must be told
         self.since = since  # monotonic seconds of the first registration
         self.number = 0  # running number in its registrar, never reused
         self.index: bytes | None = None  # of its temporary GRUUs, once it has an instance

@@ -20,6 +20,7 @@ from seaway.wire.sip.nameaddr import uri_of
 __all__ = ["Binding", "Bounds", "Registrar", "RegistrarResult"]
 
 Headers = tuple[tuple[bytes, bytes], ...]
+_SLACK = 0.4  # share of its time by which a binding may expire early in a store
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,21 +210,32 @@ class Registrar:
             if known is not None:
                 if aor in self.watched:
                     self.news.append((known, "shortened" if expires < known.expires else "refreshed"))
-                known.cseq, known.expires, known.q, known.agent = cseq, expires, each.q, agent
-                known.path, known.zone = path, zone
-                if known.call_id != call_id or known.uri != each.uri or known.instance != each.instance:
-                    self._refile(known, each, call_id)
-                if known.flow is not flow:
-                    self._move(known, flow)
+                if self._moved(known, each, asked, flow, zone, agent):
+                    known.kept = 0.0
+                    known.q, known.agent, known.path, known.zone = each.q, agent, path, zone
+                    if known.call_id != call_id or known.uri != each.uri or known.instance != each.instance:
+                        self._refile(known, each, call_id)
+                    if known.flow is not flow:
+                        self._move(known, flow)
+                known.cseq, known.expires = cseq, expires
+                # A store need not hear of each refresh: what it has is good for most of the time that is left.
+                if expires - known.kept > _SLACK * (expires - now):
+                    self.changed.add(aor)
             else:
                 made = Binding(aor, each, call_id, cseq, expires, flow, agent, path=path, zone=zone, since=now)
                 self.add(made)
                 if aor in self.watched:
                     self.news.append((made, "registered"))
                 added.append(each.uri)
-        if asked.contacts:
-            self.changed.add(aor)
+                self.changed.add(aor)
         return RegistrarResult(200, self._headers(asked, aor, outbound, now), tuple(added), tuple(removed))
+
+    def _moved(self, known: Binding, each: Wanted, asked: Asked, flow: Flow, zone: str | None, agent: bytes) -> bool:
+        """Whether a refresh changes more than the time."""
+        return (
+            known.flow is not flow or known.uri != each.uri or known.call_id != asked.call_id or known.q != each.q
+            or known.agent != agent or known.path != asked.path or known.zone != zone or known.instance != each.instance
+        )  # fmt: skip
 
     def _refusal(self, aor: bytes, wanted: tuple[Wanted, ...], asked: Asked, now: float) -> RegistrarResult | None:
         if len(wanted) == 1:  # nearly always: the refresh of one binding
