@@ -129,6 +129,7 @@ def rtp(sequence: int = 1, payload: bytes = b"voice", ssrc: int = 7) -> bytes:
 
 
 RTCP = bytes.fromhex("80c90001 00000007")
+BFCP = bytes.fromhex("400b0000 00000001 00010002")  # Hello over UDP (RFC 8855 §5.1)
 DTLS = b"\x16\xfe\xfd" + bytes(20)
 STUN = bytes.fromhex("00110000 2112a442") + bytes(12)  # a Binding indication, as a keep-alive
 
@@ -467,6 +468,21 @@ CASES = (
         opened(PROBE, PLAIN_INNER),
         Do(1.0, SetRemote("s", 0, "a", ("224.0.0.1", 2776), EDGE_RTCP, (), *CREDENTIAL), fails="bad-address"),
     )),
+    Case("what is no RTP passes when signalling says so", (
+        opened(PLAIN_OUTER, PLAIN_INNER),
+        Do(0.1, SetRemote("s", 0, "a", ALICE, ALICE_RTCP, ("192.0.2.10",), opaque=True)),
+        Do(0.1, SetRemote("s", 0, "b", BOB, BOB_RTCP, ("198.51.100.20",), opaque=True)),
+        # A floor control server says nothing before it is asked: its signalled place is where to ask.
+        In(1.0, "0.a.rtp", ALICE, BFCP, then=(A_LATCHED, Out("0.b.rtp", BOB, BFCP))),
+        In(1.1, "0.b.rtp", EVIL, BFCP),
+        In(1.2, "0.b.rtp", BOB, BFCP, then=(B_LATCHED, Out("0.a.rtp", ALICE, BFCP))),
+        In(1.3, "0.a.rtp", ALICE, b"\x01", then=(Out("0.b.rtp", BOB, b"\x01"),)),
+        In(1.4, "0.a.rtp", ALICE, STUN),
+    ), {"0.b": 1}),
+    Case("what is no RTP does not pass else", (
+        *BOTH_LATCHED,
+        In(2.0, "0.a.rtp", ALICE, BFCP),
+    ), {"0.a": 1}),
     Case("idle is told after 30 s and again each 30 s", (
         *BOTH_KNOWN,
         In(2.0, "0.a.rtp", ALICE, rtp(), then=(A_LATCHED,)),

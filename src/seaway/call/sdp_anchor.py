@@ -43,6 +43,7 @@ class RemoteMedia:
     password: str | None = None
     clocks: tuple[tuple[int, int], ...] = ()  # payload type -> Hz
     ssrcs: tuple[int, ...] = ()
+    opaque: bool = False  # no RTP
 
 
 def read_remote(session: Session) -> list[RemoteMedia | None]:
@@ -70,6 +71,7 @@ def read_remote(session: Session) -> list[RemoteMedia | None]:
                 password,
                 _clocks(media),
                 _ssrcs(media),
+                b"RTP/" not in media.proto.upper(),
             )
         )
     return found
@@ -84,7 +86,7 @@ def remotes_of(
             allowed = {each.rtp[0], *((source,) if source else ())}
             yield SetRemote(
                 session, index, side, each.rtp, each.rtcp, tuple(sorted(allowed)), each.ufrag, each.password,
-                each.clocks, each.ssrcs,
+                each.clocks, each.ssrcs, each.opaque,
             )  # fmt: skip
 
 

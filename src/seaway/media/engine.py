@@ -110,7 +110,7 @@ class Engine:
         if owner is None:
             return  # closed while the datagram was on its way
         kind = classify(data)
-        if kind is PacketClass.STUN:
+        if kind is PacketClass.STUN and (isinstance(owner, DemuxPair) or not owner.opaque or is_stun(data)):
             self._stun(owner, data, port, source, now)
             return
         if isinstance(owner, DemuxPair):
@@ -139,7 +139,7 @@ class Engine:
         if peer is None:
             return
         remote = peer.remote
-        if remote is None and kind is PacketClass.DTLS and peer.latch is not None:
+        if remote is None and (kind is PacketClass.DTLS or component.opaque) and peer.latch is not None:
             remote = peer.latch.knock()
         sent = self._crossing.leave(component, kind, clear) if remote is not None else None
         if remote is not None and sent is not None:
@@ -380,7 +380,10 @@ class Engine:
 
 
 def _well_formed(kind: PacketClass, data: bytes, component: ComponentState) -> bool:
-    """RTP on the RTP port only; RTCP on both (RFC 5761 puts it on the RTP port); DTLS records on both."""
+    """RTP on the RTP port only; RTCP on both (RFC 5761 puts it on the RTP port); DTLS records on both. Of a stream that
+    is no RTP anything."""
+    if component.opaque:
+        return True
     if kind is PacketClass.RTP:
         return component.component == "rtp" and is_rtp(data)
     if kind is PacketClass.RTCP:

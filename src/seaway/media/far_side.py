@@ -68,6 +68,7 @@ class FarSides:
         leg = self._leg(command)
         if isinstance(leg, Failed):
             return leg
+        leg.rtp.opaque = leg.rtcp.opaque = command.opaque
         for each in (leg.rtp, leg.rtp.peer):  # an answer uses the offer's payload types
             if each is not None:
                 each.counter.clocks.update(command.clocks[:_MAX_CLOCKS])

@@ -54,6 +54,9 @@ class ComponentState:
     shield: Shield | None = None
     """How media of this leg is protected, shared by its components; `None`: it passes, nothing is known."""
 
+    opaque: bool = False
+    """Any datagram from the far side passes, not RTP and RTCP alone."""
+
     flow: Flow | None = None
     """What a fast path was told to do with packets from the far side; `None`: they all come here."""
 

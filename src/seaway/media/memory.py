@@ -26,7 +26,7 @@ _SKIPPED = 1000  # probe sequence numbers that may have been used since the last
 class ComponentMemory:
     """Who is at the far side of one component."""
 
-    __slots__ = ("allowed", "hint", "probe", "remote", "sequence", "ssrcs")
+    __slots__ = ("allowed", "hint", "opaque", "probe", "remote", "sequence", "ssrcs")
 
     def __init__(self, data: Any) -> None:
         """Raises `KeyError`, `TypeError` or `ValueError` when `data` is not what `describe` made."""
@@ -36,6 +36,7 @@ class ComponentMemory:
         self.ssrcs = frozenset(each for each in data["ssrcs"] if isinstance(each, int))
         self.probe = _address(data["probe"])
         self.sequence = data["sequence"]
+        self.opaque = data.get("opaque") is True
         if not isinstance(self.sequence, int):
             raise TypeError("sequence")
 
@@ -44,6 +45,7 @@ class ComponentMemory:
     ) -> None:
         """Let `component`, made anew, know what is remembered. A probe leg starts to probe at once."""
         component.remote = self.remote
+        component.opaque = self.opaque
         if component.latch is not None:
             component.latch.remember(self.remote, self.hint, self.allowed, self.ssrcs, now)
         elif leg.demux is not None:
@@ -121,6 +123,7 @@ def _component(component: ComponentState) -> dict[str, object]:
         "allowed": allowed,
         "ssrcs": ssrcs,
         "probe": None if probe is None else probe.remote,
+        "opaque": component.opaque,
         "sequence": component.sequence if probe is None else probe.sequence + _SKIPPED,
     }
 

@@ -165,6 +165,7 @@ class SetRemote:
     `ufrag`/`password`: for probe legs, the credential received from the edge. No reply unless it fails; the `Failed`
     then has request 0. `clocks` has RTP clock rates of the payload types, for the jitter: (payload type, Hz).
     `ssrcs`: when there are any, only RTP and RTCP of these decides where a plain leg's far side is.
+    `opaque`: it is no RTP (BFCP over UDP, others): any datagram of an allowed source passes.
     """
 
     session: str
@@ -177,6 +178,7 @@ class SetRemote:
     password: str | None = None
     clocks: tuple[tuple[int, int], ...] = ()
     ssrcs: tuple[int, ...] = ()
+    opaque: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,8 @@ def test_more_media_keep_number_and_order() -> None:
     ports = [int(line.split(b" ")[1]) for line in lines]
     assert ports[1] == 0 and ports[4] == 0, "refused, and over TCP, which the relay does not carry"
     assert all(port >= 36000 for port in (ports[0], ports[2], ports[3], ports[5]))
+    told = {each.stream: each.opaque for each in bench.relay.remotes if each.leg == "a"}
+    assert told == {0: False, 2: True, 3: False, 5: True}, "BFCP and what nobody knows is no RTP, H.224 is"
     for kept in (b"a=floorctrl:c-only", b"a=confid:1", b"a=rtpmap:100 H224/4800", b"a=odd:kept"):
         assert kept in came.body
     answer = came.body.replace(b"10.0.0.1", BOB.encode())
