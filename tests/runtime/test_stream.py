@@ -454,7 +454,7 @@ def test_idle_connections_make_room_and_give_their_ports_back(files: Path) -> No
             for link in core.dialer._links.values():
                 link.used -= 61
                 assert link.connection is not None
-                link.connection.waits_since -= 61
+                link.connection.spoke -= 61
             send(hops[1])  # that one is used again
             send(hops[2])
             await until(lambda: len(core.core.sent) == 4)
@@ -463,6 +463,48 @@ def test_idle_connections_make_room_and_give_their_ports_back(files: Path) -> No
             core.dialer.close()
             for each in peers:
                 each.close()
+
+    run(main)
+
+
+def test_quiet_connections_that_we_dialled_are_pinged(files: Path) -> None:
+    """RFC 5626 §4.4.1 as client; a peer that knows no pings is left in peace."""
+
+    async def main() -> None:
+        heard: list[bytes] = []
+        answers = True
+
+        async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while data := await reader.read(65536):
+                heard.append(data)
+                if answers and data == PING:
+                    writer.write(b"\r\n")
+            writer.close()
+
+        server = await asyncio.start_server(peer, INSIDE, 5070)
+        core = Core(files)
+        core.send(Hop("tcp", INSIDE, 5070, "inner"), message())
+        await until(lambda: heard == [message()])
+        (link,) = core.dialer._links.values()
+        connection = link.connection
+        assert connection is not None
+        now = time.monotonic()
+        core.dialer.keep_alive(now + 80)
+        core.dialer.keep_alive(now + 91)
+        await until(lambda: core.core.pongs == 1)
+        assert heard[1:] == [PING] and connection.ponged and connection.pinged is None
+        answers = False
+        connection.ponged = False  # as one that never did
+        for later in (200, 300, 400):
+            core.dialer.keep_alive(now + later)
+        await until(lambda: b"".join(heard[2:]) == PING * 3)
+        assert not core.core.closed
+        connection.ponged = True
+        core.dialer.keep_alive(now + 431)
+        await until(lambda: [reason for _, reason in core.core.closed] == ["no answer to a ping"])
+        assert not core.dialer._links
+        core.dialer.close()
+        server.close()
 
     run(main)
 

@@ -147,11 +147,11 @@ def test_a_quiet_browser_is_pinged_and_a_dead_one_closed(files: Path) -> None:
             await client.send(message())
             await within(client.recv())
             connection, now = made.only, time.monotonic()
-            assert connection.overdue(now + 25, 1000.0) is None and connection._pinged is None
-            assert connection.overdue(now + 31, 1000.0) is None and connection._pinged == now + 31
+            assert connection.overdue(now + 25, 1000.0) is None and connection.pinged is None
+            assert connection.overdue(now + 31, 1000.0) is None and connection.pinged == now + 31
             assert connection.overdue(now + 50, 1000.0) is None
             assert connection.overdue(now + 52, 1000.0) == "no pong within 20 s"
-            await until(lambda: connection._pinged is None)  # the library has answered meanwhile
+            await until(lambda: connection.pinged is None)  # the library has answered meanwhile
             assert connection.overdue(now + 31.5, 1000.0) is None
 
     run(main)

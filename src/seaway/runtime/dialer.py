@@ -33,6 +33,7 @@ _LINKS = 4900  # connections dialled at a time: the default source ports, but fo
 _IDLE = 1800.0  # seconds without a message after which a dialled connection is closed
 _BRIEF = 60.0  # the same when there is no room for another connection
 _SWEEP = 60.0  # seconds between looks for idle ones
+_QUIET = 90.0  # seconds without anything after which a dialled connection is pinged (RFC 5626 §4.4.1)
 
 _Key = tuple[str, str, int, str, str | None, str | None]
 
@@ -102,7 +103,7 @@ class Dialer:
         """Close at most `most` connections that carried no message for `idle` seconds, the idlest first; returns how
         many. Their source ports go back to the range. Traversal links stay: they have keep-alives of their own."""
         found = [
-            (max(link.used, link.connection.waits_since), key, link.connection)
+            (max(link.used, link.connection.spoke), key, link.connection)
             for key, link in self._links.items()
             if link.connection is not None and link.task is None and key[4] is None
         ]
@@ -115,7 +116,25 @@ class Dialer:
 
     def _sweep(self) -> None:
         self._timer = self._loop.call_later(_SWEEP, self._sweep)
-        self.recycle(time.monotonic())
+        now = time.monotonic()
+        self.recycle(now)
+        self.keep_alive(now)
+
+    def keep_alive(self, now: float) -> None:
+        """Ping what has been quiet, so that no firewall forgets it; close what answered pings before and is silent now.
+
+        A peer that never answered one need not know them: RFC 3261 §7.5 has it ignore them.
+        """
+        for key, link in list(self._links.items()):
+            connection = link.connection
+            if connection is None or link.task is not None or key[4] is not None:
+                continue
+            if connection.pinged is not None and connection.ponged and now - connection.pinged >= _SWEEP / 2:
+                del self._links[key]
+                self._driver.counters.add("sip.dial.silent")
+                connection.abort("no answer to a ping")
+            elif now - max(connection.waits_since, connection.pinged or 0.0) >= _QUIET:
+                connection.ping(now)
 
     def close(self) -> None:
         self._timer.cancel()

@@ -45,7 +45,7 @@ class StreamConnection(asyncio.Protocol):
 
     __slots__ = (
         "_driver", "_ended", "_framer", "_kind", "_pending", "_reason", "_touched", "_transport", "closing", "failure",
-        "flow", "heard", "since", "waits_since",
+        "flow", "heard", "pinged", "ponged", "since", "spoke", "waits_since",
     )  # fmt: skip
 
     def __init__(self, kind: StreamKind, driver: Driver, ended: Callable[[StreamConnection], None]) -> None:
@@ -62,6 +62,9 @@ class StreamConnection(asyncio.Protocol):
         self.flow: Flow | None = None
         self.heard = False  # a whole message has arrived
         self.since = self.waits_since = time.monotonic()  # opened; since when an incomplete message waits
+        self.spoke = self.since  # when the last whole message came
+        self.pinged: float | None = None  # when we pinged; nothing came since
+        self.ponged = False  # the peer has answered a ping: it knows how to
 
     # -- asyncio.Protocol
 
@@ -115,13 +118,16 @@ class StreamConnection(asyncio.Protocol):
         for item in items:
             if type(item) is bytes:
                 self.heard = True
+                self.spoke = now
                 driver.receive(item, flow, now)
             elif isinstance(item, Ping):
                 self.write(b"\r\n")  # RFC 5626 §4.4.1
             else:
+                self.ponged = True
                 driver.tell(driver.core.pong, flow, now)
         if items or not self._framer.pending:
             self.waits_since = now
+        self.pinged = None
         driver.settle(now)
         if error is not None:  # after the answers to what came before it
             self._unreadable(error, flow)
@@ -192,6 +198,12 @@ class StreamConnection(asyncio.Protocol):
             self._reason = reason
         if self._transport is not None:
             self._transport.abort()
+
+    def ping(self, now: float) -> None:
+        """Ask for a sign of life (RFC 5626 §4.4.1)."""
+        self.pinged = now
+        self.write(b"\r\n\r\n")
+        self.flush()
 
     @property
     def connected(self) -> bool:

@@ -37,7 +37,7 @@ _QUIET.propagate = False
 class WebSocketConnection(StreamConnection):
     """`origins`: web origins whose pages may connect (RFC 6455 §10.2); programs send none and are let in."""
 
-    __slots__ = ("_names", "_parts", "_pinged", "_protocol", "_spoilt")
+    __slots__ = ("_names", "_parts", "_protocol", "_spoilt")
 
     def __init__(
         self,
@@ -50,7 +50,6 @@ class WebSocketConnection(StreamConnection):
         self._names: tuple[str, ...] = ()
         self._parts: list[bytes] = []  # of a message that is not complete
         self._spoilt = False  # nothing that still comes counts
-        self._pinged: float | None = None  # when we pinged; nothing came since
         self._protocol = ServerProtocol(
             origins=[*(Origin(each) for each in origins), None],
             subprotocols=[Subprotocol("sip")],  # RFC 7118 §4.1: required of the client, named in the answer
@@ -69,7 +68,7 @@ class WebSocketConnection(StreamConnection):
         now = time.monotonic()
         protocol, driver = self._protocol, self._driver
         protocol.receive_data(data)
-        self._pinged = None
+        self.pinged = None
         for event in protocol.events_received():
             if isinstance(event, Request):
                 self._shake_hands(event)
@@ -161,10 +160,10 @@ class WebSocketConnection(StreamConnection):
             return f"no whole message within {patience:g} s"
         if self._parts and now - self.waits_since > patience:
             return f"half a message for {patience:g} s"
-        if self._pinged is not None:
-            return f"no pong within {_PONG:g} s" if now - self._pinged > _PONG else None
+        if self.pinged is not None:
+            return f"no pong within {_PONG:g} s" if now - self.pinged > _PONG else None
         if now - self.waits_since > _PING and self._protocol.state is State.OPEN and not self._parts:
-            self._pinged = now
+            self.pinged = now
             self._protocol.send_ping(b"")
             self._push()
             self.flush()
