@@ -7,6 +7,8 @@ import pytest
 from seaway.call.config import DnsZone, EnumZone, NeighbourZone
 from seaway.call.explaining import Asked, Explaining
 from seaway.call.plans import Decisions, plan_of
+from seaway.policy.call_policy import CallPolicy
+from seaway.policy.call_rules import CallRule, CallRules
 from seaway.policy.search_settings import Transform
 
 from ..support.nodes import config
@@ -105,3 +107,19 @@ def test_a_search_is_told_with_its_steps_and_outcome() -> None:
     assert rows[-1]["status"] == 200
     with pytest.raises(ValueError, match="there is no search 99"):
         there.core.core.explaining.search(99, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("source", "row"),
+    [
+        (
+            "eve@evil.test",
+            {"what": "policy", "rule": 7, "action": "reject", "status": 403, "why": "the search does not begin"},
+        ),
+        ("bob@x", {"what": "policy", "rule": None, "action": "allow"}),
+    ],
+)
+def test_call_policy_comes_first(source: str, row: dict[str, object]) -> None:
+    policy = CallPolicy(CallRules([CallRule(7, "reject", source=r".*@evil\.test")]))
+    there = Site(rule(10, "cm"), policy=policy)
+    assert there.core.core.explaining.locate(Asked("x@y", source=source), 0.0).rows[1] == {"what": "policy", **row}

@@ -28,6 +28,7 @@ def run(options: argparse.Namespace) -> int:
 
 def check(options: argparse.Namespace) -> int:
     """Everything that `run` would read, and nothing that it would open."""
+    from seaway.call.plans import mistakes_of, rules_of
     from seaway.catalog.resolve import resolve
     from seaway.runtime.config import ConfigError, load_node_config
     from seaway.runtime.control_config import control_config
@@ -41,14 +42,16 @@ def check(options: argparse.Namespace) -> int:
     control = control_config(config, deployment, resolution, bytes(32))
     turn = turn_places(config, deployment, resolution)
     look_up_user(config.run_as)
-    warnings = list(resolution.warnings)
+    warnings = [*resolution.warnings, *mistakes_of(control)]
     if config.tls is not None:
         warnings += read_files(config.tls, [deployment.node(config.node).fqdn]).warnings
     elif any(each.transport in ("tls", "wss") for each in control.listeners) or control.traversal:
         raise ConfigError("tls", None, "is missing, and this node has TLS", "give ca, certificate and key under [tls]")
     for warning in warnings:
         print(f"seaway: warning: {warning}", file=sys.stderr)
-    print(f"{options.config}: {control.role} {control.node}, {len(control.users)} users, {len(control.rules)} rules")
+    print(
+        f"{options.config}: {control.role} {control.node}, {len(control.users)} users, {len(rules_of(control))} rules"
+    )
     for each in control.listeners:
         public = "" if each.advertised == each.address else f" as {shown(each.advertised)}"
         extra = " mutual" if each.mutual else ""

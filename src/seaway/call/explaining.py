@@ -12,6 +12,7 @@ from seaway.call.finding import Finder
 from seaway.call.plans import Decisions
 from seaway.call.search_record import SearchRecord, place_shown
 from seaway.core.sip.io import Place
+from seaway.policy.call_rules import Caller
 from seaway.policy.plan import Query, Source, Verdict
 from seaway.policy.search_settings import REGISTRATIONS, Transform
 
@@ -26,7 +27,7 @@ class Asked:
 
     alias: str
     zone: str = "local"
-    source: str = ""  # alias of the caller; shown only, no rule looks at it
+    source: str = ""  # alias of the caller: call policy looks at it, search rules do not
     protocol: str = "sip"
     authenticated: bool = False
 
@@ -73,6 +74,7 @@ class Explaining:
                 "authenticated": asked.authenticated, **({"source": asked.source} if asked.source else {}),
             }
         )  # fmt: skip
+        self._policy(asked, query.source.name, out)
         out.rows.append(_transform(decision.transform, decision.alias))
         for verdict in verdicts:
             self._rule(verdict, out, now)
@@ -108,6 +110,20 @@ class Explaining:
             return Source(name)
         known = sorted(name for name, kind in self._kinds.items() if kind.startswith(("traversal", "neighbour")))
         raise ValueError(f"nothing comes from a zone {name!r}; there are {', '.join(('local', 'default', *known))}")
+
+    def _policy(self, asked: Asked, zone: str, out: Explained) -> None:
+        """What the ordered rules of call policy say; scripts and services need the whole request."""
+        policy = self._config.policy
+        if not policy:
+            return
+        rule = policy.rules.decide(Caller(zone, asked.source, asked.authenticated), asked.alias)
+        row: Row = {"what": "policy", "rule": rule.priority if rule is not None else None}
+        row["action"] = rule.action if rule is not None else "allow"
+        if rule is not None and rule.action == "reject":
+            row |= {"status": rule.status, "why": "the search does not begin"}
+        elif policy.script is not None or policy.service is not None:
+            row["why"] = "the policy service is asked" if policy.service is not None else "the script decides on calls"
+        out.rows.append(row)
 
     def _rule(self, verdict: Verdict, out: Explained, now: float) -> None:
         row = _verdict(verdict)

@@ -7,9 +7,10 @@ import re
 from seaway.call.config import ControlConfig
 from seaway.call.zones import Zone
 from seaway.policy.plan import Decision, Plan, Query, Source
+from seaway.policy.plan_lint import findings
 from seaway.policy.search_settings import SearchRule
 
-__all__ = ["Decisions", "plan_of", "source_of"]
+__all__ = ["Decisions", "mistakes_of", "plan_of", "rules_of", "source_of"]
 
 _CACHE = 10_000  # decisions
 
@@ -19,10 +20,21 @@ def plan_of(config: ControlConfig) -> Plan:
 
     Raises `PlanError`.
     """
-    short = [SearchRule(each.priority, each.target, type="regex", pattern=each.pattern) for each in config.rules]
     addresses = {address[0] for each in config.listeners for address in (each.address, each.advertised)}
     variables = {"localdomains": _any_of(config.domains), "ip": _any_of(addresses)}
-    return Plan(config.transforms, [*short, *config.search_rules], variables)
+    return Plan(config.transforms, rules_of(config), variables)
+
+
+def rules_of(config: ControlConfig) -> list[SearchRule]:
+    """The search rules of a node, those in the short form first."""
+    short = [SearchRule(each.priority, each.target, type="regex", pattern=each.pattern) for each in config.rules]
+    return [*short, *config.search_rules]
+
+
+def mistakes_of(config: ControlConfig) -> list[str]:
+    """What is probably a mistake in the dial plan, for `seaway node check`."""
+    zones = (config.traversal, config.neighbours, config.dns_zones, config.enum_zones)
+    return findings(config.transforms, rules_of(config), [each.name for kind in zones for each in kind])
 
 
 def source_of(zone: Zone) -> Source:
