@@ -65,12 +65,11 @@ def _asks_less(wide: SearchRule, narrow: SearchRule) -> bool:
     """Whether every request that `narrow` is for is one that `wide` is for too."""
     if wide.protocol not in ("any", narrow.protocol) or (wide.authenticated and not narrow.authenticated):
         return False
-    # A rule never applies to requests from its own target, so with another source it is not for all of them.
-    if wide.source == "any":
-        return (
-            narrow.source not in ("any", "all-zones") or wide.target == narrow.target or wide.target == "registrations"
-        )
-    return wide.source == narrow.source
+    if wide.source != "any":
+        return wide.source == narrow.source
+    # A rule is not for requests from its own target: with another target it is not for all from anywhere.
+    named = narrow.source not in ("any", "all-zones")
+    return narrow.source != wide.target if named else wide.target in (narrow.target, REGISTRATIONS)
 
 
 def _includes(wide: Transform | SearchRule, narrow: Transform | SearchRule) -> bool:
