@@ -520,3 +520,27 @@ def test_no_amplification_and_no_state_before_admission() -> None:
     assert bench.counters["sip.response.too_large"] == 1
     assert len(bench.proxy.layer) == 0
     assert statuses(bench.receive(small.replace(b"UDP", b"TCP"), DAVE), DAVE) == [407], "no forged source on a stream"
+
+
+# -- RFC 4320
+
+
+def test_a_request_that_is_no_invite_never_gets_408() -> None:
+    """RFC 4320 §4.2: who asked has given up by then; nothing is kept of it either."""
+    bench = ProxyBench(to(BOB))
+    forwarded(bench, request("OPTIONS"))
+    assert statuses(bench.run(70)) == []
+    assert bench.counters["sip.response.too_late"] == 1 and bench.finals == [408] and len(bench.proxy.layer) == 0
+
+
+def test_with_time_left_it_gets_504() -> None:
+    bench = ProxyBench(to(BOB))
+    (copy,) = forwarded(bench, request("OPTIONS"))
+    assert statuses(bench.answer(copy, 408, BOB)) == [504]
+
+
+def test_an_invite_gets_its_408() -> None:
+    """The twin."""
+    bench = ProxyBench(to(BOB))
+    (copy,) = forwarded(bench, request("INVITE"))
+    assert statuses(bench.answer(copy, 408, BOB)) == [408]

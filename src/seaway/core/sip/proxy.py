@@ -25,6 +25,7 @@ from seaway.core.sip.routing import max_forwards, pop_own_routes, restore_strict
 from seaway.core.sip.server import ServerTransaction
 from seaway.core.sip.sides import Sides
 from seaway.core.sip.states import State
+from seaway.core.sip.timers import T1, TIMEOUT
 from seaway.core.sip.tokens import RouteTokens
 from seaway.core.sip.topvia import MAGIC, pop_via
 from seaway.wire.errors import WireError
@@ -324,9 +325,21 @@ class Proxy:
         if len(finals) > 1:
             merge_challenges(response, (each.final for each in finals if each.final is not None))
         self._user.response(best, response, now)
-        self._respond(context, response, now)
+        if response.status == 408 and not context.server.invite:
+            self._never_408(context, now)
+        else:
+            self._respond(context, response, now)
         self._user.finished(context, response.status, now)
         context.release()
+
+    def _never_408(self, context: Context, now: float) -> None:
+        """A request that is no INVITE gets no answer: whoever asked gives up at the same time, a 408 would come too late
+        and make a storm of them (RFC 4320 §4.2). When there is time left, since servers were given up sooner: 504."""
+        if now - context.server.started < TIMEOUT - T1:
+            self._respond(context, build_response(context.request, 504, tag=self._tag()), now)
+        else:
+            self.counters["sip.response.too_late"] += 1
+            self.layer.forget(context.server)
 
     def _respond(self, context: Context, response: Response, now: float) -> None:
         server = context.server
