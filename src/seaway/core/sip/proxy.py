@@ -333,8 +333,8 @@ class Proxy:
         context.release()
 
     def _never_408(self, context: Context, now: float) -> None:
-        """A request that is no INVITE gets no answer: whoever asked gives up at the same time, a 408 would come too late
-        and make a storm of them (RFC 4320 §4.2). When there is time left, since servers were given up sooner: 504."""
+        """A request that is no INVITE gets no answer: whoever asked gives up at the same time, so a 408 would only add
+        to a storm of them (RFC 4320 §4.2). When there is time left, since servers were given up sooner: 504."""
         if now - context.server.started < TIMEOUT - T1:
             self._respond(context, build_response(context.request, 504, tag=self._tag()), now)
         else:
