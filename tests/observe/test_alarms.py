@@ -25,6 +25,21 @@ def test_raised_once_however_often_it_is_reported() -> None:
     assert alarms.take_changed() == [] and alarms.next_deadline() is None
 
 
+def test_a_cause_that_lasts_is_followed_each_minute() -> None:
+    alarms = Alarms()
+    alarms.report(ZONE_DOWN, "no answer", 0.0, WALL, subject="pair")
+    alarms.take_changed()
+    for second in range(1, 60):
+        alarms.report(ZONE_DOWN, "refused", second, WALL + second, subject="pair", again=False)
+    assert alarms.take_changed() == [] and only(alarms).last == WALL
+    alarms.report(ZONE_DOWN, "refused", 60.0, WALL + 60, subject="pair", again=False)
+    alarm = only(alarms)
+    assert (alarm.last, alarm.count, alarm.cause) == (WALL + 60, 1, "refused")
+    alarms.report(ZONE_DOWN, "", 120.0, WALL + 120, subject="pair", again=False)
+    assert (only(alarms).last, only(alarms).cause) == (WALL + 120, "refused")
+    assert len(alarms.take_changed()) == 1
+
+
 def test_cleared_after_the_hold_only() -> None:
     alarms = Alarms()
     alarms.report(MEDIA_PORTS, "none free", 0.0, WALL)

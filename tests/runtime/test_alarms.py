@@ -132,6 +132,25 @@ def test_a_neighbour_whose_peers_are_silent_is_an_alarm() -> None:
     assert not book.is_raised(ZONE_DOWN, "cm")
 
 
+def test_a_zone_that_is_down_while_signalling_restarts_stays_one_alarm(tmp_path: Path) -> None:
+    """The grace of a zone and the hold of its alarm are equally long: it was cleared and raised again."""
+    books, clock = AlarmBooks(), Clock()
+    zone = {"name": "pair", "kind": "traversal-server", "state": "failed", "reason": "connection closed"}
+    ZoneAlarms(book := AlarmBook(books._journals["signal"], clock, clock), lambda: [zone])
+    book.report(ZONE_DOWN, "connection closed", subject="pair")
+    log.configure("json", "info", tmp_path / "log")
+    try:
+        after = AlarmBook(books._journals["signal"], clock, clock)
+        zones = ZoneAlarms(after, lambda: [zone])
+        for second in range(200):
+            clock.now += 1
+            zones.look(float(second))
+    finally:
+        log.configure()
+    assert after.is_raised(ZONE_DOWN, "pair")
+    assert (tmp_path / "log").read_text() == "", "nothing new to tell"
+
+
 def test_a_zone_that_stays_down_is_an_alarm() -> None:
     clock = Clock()
     book = AlarmBook(Journal.create(), clock, clock)

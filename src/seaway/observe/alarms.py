@@ -24,6 +24,7 @@ SEVERITIES: tuple[Severity, ...] = ("critical", "major", "warning")
 
 _LIMIT = 200  # alarms of one process, cleared ones included
 _LONGEST = 300  # characters of a cause
+_LOOKED_FOR = 60.0  # seconds between changes of an alarm whose cause is only seen to last
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +92,16 @@ class Alarms:
     def report(
         self, kind: AlarmKind, cause: str, now: float, wall: float, *, subject: str = "", again: bool = True
     ) -> None:
-        """The cause is there. `again` false: it was looked for, and found still there, which does not count."""
+        """The cause is there. `again` false: it was looked for, and found still there, which does not count; `last` and
+        the cause (when there is a text) follow each minute."""
         name = f"{kind.name}.{subject}" if subject else kind.name
         cause = " ".join(cause.split())[:_LONGEST]
         self._ends.pop(name, None)
         known = self._alarms.get(name)
         if known is not None and known.cleared is None:
-            if again:
-                self._alarms[name] = replace(known, last=wall, count=known.count + 1, cause=cause)
+            if again or wall - known.last >= _LOOKED_FOR:
+                count = known.count + 1 if again else known.count
+                self._alarms[name] = replace(known, last=wall, count=count, cause=cause or known.cause)
                 self._changed.setdefault(name, self._alarms[name])
             return
         if known is None and not self._room():

@@ -39,13 +39,13 @@ class AlarmBook:
             self._acknowledged.update(found)
         self._alarms = Alarms(_alarms(known), clock())
         self._noted = 0.0  # when counts were noted last
+        self._said = {each.id: each.first for each in self._alarms.snapshot()}  # raisings that the log has
 
     def report(self, kind: AlarmKind, cause: str, *, subject: str = "", again: bool = True) -> None:
         """See `Alarms.report`. What a peer said may be in `cause`."""
         now = self._clock()
         raised = self._alarms.is_raised(kind, subject)
-        if again or not raised:
-            cause = str(log.redact(log.escape(cause)))
+        cause = str(log.redact(log.escape(cause))) if cause else ""
         self._alarms.report(kind, cause, now, self._wall(), subject=subject, again=again)
         if not raised or now - self._noted >= _COUNTS:
             self._settle(now)
@@ -88,12 +88,14 @@ class AlarmBook:
         if not changed:
             return
         self._journal.note({name: asdict(alarm) if alarm is not None else None for name, alarm in changed})
-        for _, alarm in changed:
+        for name, alarm in changed:
             if alarm is None:
+                self._said.pop(name, None)
                 continue
             if alarm.cleared is not None:
                 self._log.info("alarm.cleared", id=alarm.id, seconds=round(alarm.cleared - alarm.first))
-            elif alarm.count == 1:
+            elif alarm.id not in self._said or self._said[alarm.id] != alarm.first:
+                self._said[alarm.id] = alarm.first
                 say = self._log.warning if alarm.severity == "warning" else self._log.error
                 say("alarm.raised", id=alarm.id, severity=alarm.severity, cause=alarm.cause, remedy=alarm.remedy)
 

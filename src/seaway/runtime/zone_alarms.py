@@ -42,7 +42,7 @@ class ZoneAlarms:
             if state == "active":
                 self._down.pop(name, None)
                 self._book.ease(ZONE_DOWN, subject=name)
-            elif now - self._down.setdefault(name, now) >= GRACE:
+            elif now - self._down.setdefault(name, now) >= GRACE or self._book.is_raised(ZONE_DOWN, name):
                 cause = f"{kind.partition('-')[0]} zone {name} is {state}: {row['reason']}"
                 self._book.report(ZONE_DOWN, cause, subject=name, again=False)
         self._book.tick()
