@@ -1,5 +1,5 @@
-"""R12, R14: a million packets of a stranger at the port of a running call with SRTP. None is forwarded, none is answered,
-and the call goes on."""
+"""R12, R14: a million packets of a stranger at the port of a running call with SRTP. None is forwarded, none is
+answered, and the call goes on."""
 
 from __future__ import annotations
 
