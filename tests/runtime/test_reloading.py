@@ -10,14 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from seaway.identity.ca import issue
-from tests.runtime.rig import EDGE_OUTER, OUTSIDE, message
+from seaway.identity.ca import issue, revoke
+from tests.runtime.rig import DEPLOYMENT, EDGE_OUTER, OUTSIDE, message
 from tests.runtime.test_supervisor import Nodes, nodes  # noqa: F401  # a fixture
 
 
-def connect(folder: Path, name: str = "edge1.example.test") -> ssl.SSLSocket:
+def connect(
+    folder: Path, name: str = "edge1.example.test", port: int = 5061, certificate: str | None = None
+) -> ssl.SSLSocket:
     context = ssl.create_default_context(cafile=str(folder / "tls" / "ca.pem"))
-    raw = socket.create_connection((EDGE_OUTER, 5061), 5.0, source_address=(OUTSIDE, 0))
+    if certificate is not None:
+        context.load_cert_chain(folder / "tls" / f"{certificate}.pem", folder / "tls" / f"{certificate}.key")
+    raw = socket.create_connection((EDGE_OUTER, port), 5.0, source_address=(OUTSIDE, 0))
     return context.wrap_socket(raw, server_hostname=name)
 
 
@@ -72,6 +76,31 @@ def test_certificates_are_exchanged_while_the_node_runs(nodes: Nodes) -> None:  
     issue(tls, "edge1", ["edge1.example.test"])
     assert reload(run_dir).returncode == 0 and serial(connect(nodes.folder)) not in (serial(first), serial(second))
     assert nodes.ready("edge1", nodes.running[0]) == pids, "no process was restarted"
+
+
+def test_the_turn_process_takes_them_too_and_lists_are_followed(nodes: Nodes) -> None:  # noqa: F811
+    run_dir, tls = nodes.folder / "run" / "edge1", nodes.folder / "tls"
+    deployment = DEPLOYMENT.replace("sip_calls = true", "sip_calls = true\nturn = true")
+    (nodes.folder / "deployment.toml").write_text(deployment)
+    issue(tls, "phone", ["phone.example.test"])
+    revoke(tls, [])
+    path = nodes.write("edge1", extra='[turn]\nsecrets = ["a-long-enough-secret"]\n')
+    path.write_text(path.read_text().replace("[[traversal]]", 'crl = "tls/crl.pem"\n[[traversal]]', 1))
+    nodes.ready("edge1", nodes.start(path))
+    ports = (5061, 3478)
+    before = [serial(connect(nodes.folder, port=port)) for port in ports]
+    assert before[0] == before[1]
+    phone = connect(nodes.folder, port=5062, certificate="phone")
+    assert answered(phone)
+
+    issue(tls, "edge1", ["edge1.example.test"])
+    revoke(tls, [tls / "phone.pem"])
+    assert reload(run_dir).returncode == 0
+    after = [serial(connect(nodes.folder, port=port)) for port in ports]
+    assert after[0] == after[1] != before[0]
+    with pytest.raises((ssl.SSLError, ConnectionError, AssertionError)):
+        assert answered(connect(nodes.folder, port=5062, certificate="phone"))
+    assert answered(phone), "what is open stays open"
 
 
 @pytest.mark.parametrize("what", ["", "{}", "not json"])

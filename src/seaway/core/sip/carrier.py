@@ -51,10 +51,10 @@ class Carrier:
         """Send the request of `branch` to its target, which is located first when only its name is known."""
         target = branch.target
         where = target.where
-        if isinstance(where, Place):
-            self.locator.locate(where, lambda hops, why, now: self._located(branch, hops, why, now), now)
-            return
-        if where.transport == "tls":
+        if not isinstance(where, Flow):
+            if isinstance(where, Place):
+                self.locator.locate(where, lambda hops, why, now: self._located(branch, hops, why, now), now)
+                return
             where = self._reused(where)
         request = branch.request
         key = self._onward.branch(request, branch.context.token)
@@ -79,7 +79,7 @@ class Carrier:
 
             self.locator.locate(target.where, located, now)
             return
-        where = self._reused(target.where)
+        where = target.where if isinstance(target.where, Flow) else self._reused(target.where)
         via = self._sides.via(where) + self._onward.branch(request)
         lines = [b"ACK %b SIP/2.0" % target.uri, via, *request.lines]
         if where.transport != "udp" and b"content-length" not in request.names:
@@ -128,9 +128,9 @@ class Carrier:
         branch.more = hops
         self.try_next(branch, now)
 
-    def _reused(self, where: Flow | Hop) -> Flow | Hop:
-        """RFC 5923 §6: the connection that the peer opened, when it stands for `where`."""
-        return where if isinstance(where, Flow) else self.aliases.flow_for(where) or where
+    def _reused(self, hop: Hop) -> Flow | Hop:
+        """RFC 5923 §6: the connection that the peer opened, when it stands for `hop`."""
+        return hop if hop.transport != "tls" else self.aliases.flow_for(hop) or hop
 
     def _stream(self, target: Target, where: Flow | Hop, now: float) -> Hop | None:
         """The hop over TCP for a request that is too large for a datagram."""
