@@ -37,10 +37,11 @@ class Rig:
         self.driver.datagrams[UDP.local] = self.udp
         self.driver.streams = {TCP.id: self.tcp, LINK.id: self.link}
         self.known: set[bytes] = set()
+        self.dialogs: set[bytes] = set()
         zone = NeighbourZone("cm", ("198.51.100.5",), 5060, "tcp")
         config = ControlConfig("n", "edge", ("example.test",), "example.test", (), neighbours=(zone,), secret=SECRET)
         self.policy = Strict()
-        self.control = OverloadControl(self.driver, config, self, {}, policy=self.policy)
+        self.control = OverloadControl(self.driver, config, self, {}, policy=self.policy)  # type: ignore[arg-type]
         self.now = 100.0
 
     def knows(self, key: bytes) -> bool:
@@ -48,6 +49,9 @@ class Rig:
 
     def filled(self) -> float:
         return 0.75
+
+    def has_dialog(self, call_id: bytes) -> bool:
+        return call_id in self.dialogs
 
     def trouble(self) -> None:
         while not self.policy.limiting:
@@ -108,6 +112,11 @@ def test_what_belongs_to_admitted_work_passes() -> None:
         rig.known.clear()
         assert rig.passes(request("BYE", to="<sip:b@example.test>;tag=1", headers=(route,)))
         assert rig.passes(request("ACK", to="<sip:b@example.test>;tag=1")) and rig.passes(request("CANCEL"))
+        rig.dialogs.add(b"call-1")
+        assert rig.passes(request("BYE", to="<sip:b@example.test>;tag=1")), "of a call through the B2BUA"
+        assert not rig.passes(request("INVITE", branch="z9hG4bKother")), "not what only has its Call-ID"
+        rig.dialogs.clear()
+        rig.policy.asked = 0
         assert rig.passes(b"SIP/2.0 200 OK\r\n\r\n")
         assert rig.passes(request("OPTIONS"), LINK), "the keep-alive of a link"
         assert rig.policy.asked == 0

@@ -37,6 +37,7 @@ from seaway.call.screening import Screening
 from seaway.call.search import Search
 from seaway.call.searching import Searches
 from seaway.call.sides import sides_of
+from seaway.call.underway import Underway
 from seaway.call.views import found_by_dns, place_of, registration_row, report_unlocated
 from seaway.call.zones import ClientLink, ServerLink, Zones
 from seaway.core.dns.io import Answer
@@ -117,6 +118,7 @@ class Control:
         )  # fmt: skip
         self._proxy.carrier.stream_for = Large(self._sides, self._registrar).stream_for
         self._proxy.carrier.unlocated = report_unlocated(self._noise, self._log)
+        self.underway = Underway(self._proxy.layer, self._b2bua)
         self._next_sweep = 0.0
 
     # -- driving
@@ -189,14 +191,6 @@ class Control:
             self._malformed(data, flow, error, now)
         if self._zones.links:
             self._drain_zones(now)
-
-    def filled(self) -> float:
-        """Share of the room for transactions that is in use."""
-        return self._proxy.layer.filled
-
-    def knows(self, key: bytes) -> bool:
-        """Whether a request with this transaction key has been received and is still remembered."""
-        return self._proxy.layer.knows(key)
 
     def flow_opened(self, flow: Flow, now: float) -> None:
         """A stream is connected, in or out; TLS and certificate checks are done."""

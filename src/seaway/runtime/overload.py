@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from seaway.call.config import ControlConfig
+from seaway.call.underway import Underway
 from seaway.core.sip.glance import BUSY_TAG, Glance, glance
 from seaway.core.sip.io import Flow
 from seaway.core.sip.tokens import RouteTokens
@@ -34,13 +35,6 @@ class Waiting(Protocol):
     def waits_since(self) -> float | None: ...
 
 
-class Transactions(Protocol):
-    """What call control says of its transactions."""
-
-    def knows(self, key: bytes) -> bool: ...
-    def filled(self) -> float: ...
-
-
 class OverloadControl:
     """Sets `driver.gate` while there is overload."""
 
@@ -48,13 +42,13 @@ class OverloadControl:
         self,
         driver: Driver,
         config: ControlConfig,
-        core: Transactions,
+        underway: Underway,
         datagrams: Mapping[tuple[str, int], Waiting],
         *,
         policy: Overload | None = None,
     ) -> None:
         self._driver = driver
-        self._core = core
+        self._underway = underway
         self._datagrams = datagrams
         self._policy = policy or Overload()
         self._tokens = RouteTokens(config.secret)
@@ -86,7 +80,7 @@ class OverloadControl:
         passed = max(now - self._ticked, 1e-6)
         waits = [each.waits_since for each in self._datagrams.values()]
         late = max([passed - TICK, *(now - each for each in waits if each is not None)])
-        load = Load(late, (used - self._used) / passed, self._core.filled())
+        load = Load(late, (used - self._used) / passed, self._underway.filled())
         self._ticked, self._used = now, used
         self.report(load, now)
 
@@ -144,11 +138,14 @@ class OverloadControl:
 
     def _belongs(self, seen: Glance, flow: Flow) -> bool:
         """Whether a request is part of what was admitted before."""
-        if seen.key and self._core.knows(seen.key):
+        if seen.key and self._underway.knows(seen.key):
             return True
         if flow.zone is not None and seen.method == b"OPTIONS":
             return True  # the link's keep-alive: an overload must not look like a dead link
-        return seen.in_dialog and bool(seen.token) and self._tokens.check(seen.token, seen.call_id) is not None
+        if not seen.in_dialog:
+            return False
+        proxied = bool(seen.token) and self._tokens.check(seen.token, seen.call_id) is not None
+        return proxied or self._underway.has_dialog(seen.call_id)
 
     def _rank(self, seen: Glance, flow: Flow) -> Rank:
         if flow.zone is not None or flow.remote[0] in self._trusted:

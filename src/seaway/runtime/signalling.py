@@ -23,6 +23,7 @@ import uvloop
 from seaway.call.config import ControlConfig, Listener
 from seaway.call.control import Control
 from seaway.call.explaining import Explaining
+from seaway.call.underway import Underway
 from seaway.catalog.deployment import Deployment
 from seaway.catalog.model import Transport
 from seaway.catalog.resolve import Resolution
@@ -76,8 +77,8 @@ class MediaCore(Core, Protocol):
     def media_reply(self, message: Reply | Event, now: float) -> None: ...
     def policy_answered(self, token: int, body: bytes | None, problem: str, now: float) -> None: ...
     def clock(self, wall: float, now: float) -> None: ...
-    def knows(self, key: bytes) -> bool: ...
-    def filled(self) -> float: ...
+    @property
+    def underway(self) -> Underway: ...
     def disconnect(self, session: str | None, now: float) -> list[str]: ...
     def snapshot(self, kind: str, now: float) -> list[dict[str, object]]: ...
 
@@ -237,7 +238,7 @@ class _Node:
         )
         self._protection.closing = self._connections.drop
         driver.offence, driver.blocked = self._protection.report, self._protection
-        self._overload = OverloadControl(driver, prepared.control, core, self._datagrams)
+        self._overload = OverloadControl(driver, prepared.control, core.underway, self._datagrams)
         self._status = StatusServer(
             config.run_dir, prepared, core, self._resolver, self._connections, self._counters, self._datagrams,
             alarms, book, self._protection, {"overload": self._overload.state, "blocked": self._protection.__len__},

@@ -22,12 +22,15 @@ def test_a_call_is_two_dialogs() -> None:
     assert (row["mode"], row["state"], row["caller"], row["callee"]) == (
         "b2bua", "answered", "alice@example.test", "bob@example.test",
     )  # fmt: skip
+    for message in (came.request, sent.request):
+        assert bench.core.underway.has_dialog(message.require(b"call-id")), "overload control lets it pass"
     dialog = next(iter(sent.dialogs.values()))
     bye = alice.ask(dialog, "BYE")
     bench.net.run(1)
     assert bye.final == 200
     assert [each.request.method for each in bob.history] == [b"INVITE", b"BYE"]
     bench.over()
+    assert not bench.core.underway.has_dialog(came.request.require(b"call-id"))
     assert bench.history()[-1]["reason"] == "hung up by the caller"
 
 

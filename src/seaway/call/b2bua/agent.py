@@ -172,6 +172,10 @@ class B2bua:
         local, remote = tag_of(request.require(b"to")), tag_of(request.require(b"from"))
         return self._find(request.require(b"call-id"), local or b"", remote or b"")
 
+    def holds(self, call_id: bytes) -> bool:
+        """Whether a dialog of ours has this Call-ID."""
+        return call_id in self._legs
+
     def request(self, context: Context, zone: Zone, now: float) -> bool:
         """A request that may belong to one of our dialogs; false: it does not. Raises `WireError`."""
         if context.call_id not in self._legs:
