@@ -1,4 +1,4 @@
-"""baresip phones talk through the B2BUA of both nodes: sound, hold and resume, and a call that the operator ends."""
+"""Phones talk through the B2BUA of both nodes: SRTP outside and RTP inside, hold and resume, calls that are cleared."""
 
 from __future__ import annotations
 
@@ -7,47 +7,81 @@ from collections.abc import Iterator
 
 import pytest
 
+from interop.conftest import lab_name
 from seaway.admin.cli import main
-from seaway.lab.accounts import ALICE, BOB
+from seaway.lab.accounts import ALICE, BOB, LabUser
+from seaway.lab.phones.baresip import Encryption
 from seaway.lab.session import Session
 from seaway.lab.stage import Stage
 
 pytestmark = pytest.mark.interop
 
-_SETTINGS = "\n[local_zone]\nb2bua = true\nsession_refresh = 90\nminimum_session_refresh = 90\n"
-
 
 @pytest.fixture(scope="module")
-def phones() -> Iterator[Session]:
-    with Stage.on_loopback() as stage:
-        stage.pair.extra = _SETTINGS
-        stage.pair.prepare()
+def stage() -> Iterator[Stage]:
+    """The edge has encrypted media outside and media in clear inside; the core has its B2BUA for every call."""
+    with Stage.in_namespaces(lab_name("b2bua"), "dual", engine="userspace") as stage:
+        edge, core = stage.pair.config("edge1"), stage.pair.config("core1")
+        inside = 'name = "pair"\nmedia_encryption = "force-unencrypted"'
+        outside = '\n[local_zone]\nmedia_encryption = "force-encrypted"\n'
+        edge.write_text(edge.read_text().replace('name = "pair"', inside, 1) + outside)
+        core.write_text(core.read_text() + "\n[local_zone]\nb2bua = true\n")
         stage.pair.start()
         assert stage.pair.wait_zone(10.0), stage.pair.crash_report()
-        session = stage.session()
-        try:
-            session.launch()
-            for name in ("alice", "bob"):
-                assert session.registered(name), f"{name} does not register: {session.phones[name].tail()}"
-            yield session
-        finally:
-            session.close()
-            stage.pair.stop()
+        yield stage
+        stage.pair.stop()
 
 
-@pytest.mark.parametrize(("caller", "callee"), [("alice", "bob"), ("bob", "alice")])
-def test_a_call_with_hold_and_resume(phones: Session, caller: str, callee: str) -> None:
-    near, far = phones.phones[caller], phones.phones[callee]
-    for phone in (near, far):
-        phone.forget_recordings()
+@pytest.fixture
+def phones(stage: Stage, request: pytest.FixtureRequest) -> Iterator[Session]:
+    """alice outside, encrypted unless a test says otherwise, and bob inside."""
+    encryption: Encryption | None = getattr(request, "param", "srtp-mand")
+    session = stage.session()
+    try:
+        session.phone(ALICE, encryption)
+        session.phone(BOB)
+        for phone in session.phones.values():
+            phone.launch()
+        for name in ("alice", "bob"):
+            assert session.registered(name), f"{name} does not register: {session.phones[name].tail()}"
+        yield session
+    finally:
+        session.close()
+
+
+def _dial(phones: Session, caller: LabUser, callee: LabUser) -> int:
+    """Call, and wait until it is up; the callee's mark from before."""
+    near, far = phones.phones[caller.name], phones.phones[callee.name]
     mark = far.mark()
-    near.dial(f"sip:{callee}@example.test")
+    near.dial(f"sip:{callee.name}@example.test")
     assert far.wait("CALL_ESTABLISHED", since=mark, patience=8.0), near.tail()
+    return mark
+
+
+@pytest.mark.parametrize("phones", ["srtp-mand", "dtls_srtp"], indirect=True)
+@pytest.mark.parametrize(("caller", "callee"), [(ALICE, BOB), (BOB, ALICE)], ids=["from-srtp", "to-srtp"])
+def test_srtp_outside_rtp_inside(phones: Session, caller: LabUser, callee: LabUser) -> None:
+    _dial(phones, caller, callee)
+    near, far = phones.phones[caller.name], phones.phones[callee.name]
+    time.sleep(2.5)  # a handshake may need its second flight
     for node in ("core1", "edge1"):
         (row,) = phones.pair.status(node, "calls")
         assert row["mode"] == "b2bua" and row["state"] == "answered", row
-    time.sleep(1.2)
-    heard = far.heard(_tone(caller)), near.heard(_tone(callee))
+    heard = far.heard(caller.tone), near.heard(callee.tone)
+    (row,) = phones.pair.status("edge1", "media")
+    (stream,) = row["streams"]
+    near.hang_up()
+    assert all(each is not None and each.tone > 0.9 for each in heard), heard
+    sizes = {side: stream[side]["octets"] / stream[side]["packets"] for side in ("from_a", "from_b")}
+    secure, clear = ("from_a", "from_b") if caller is ALICE else ("from_b", "from_a")
+    assert sizes[secure] >= sizes[clear] + 8, "packets of the phone outside have an authentication tag"
+
+
+@pytest.mark.parametrize(("caller", "callee"), [(ALICE, BOB), (BOB, ALICE)], ids=["outside", "inside"])
+def test_hold_and_resume(phones: Session, caller: LabUser, callee: LabUser) -> None:
+    mark = _dial(phones, caller, callee)
+    near = phones.phones[caller.name]
+    time.sleep(0.5)
     near.command("hold")
     time.sleep(0.3)
     held = _packets(phones)
@@ -57,8 +91,7 @@ def test_a_call_with_hold_and_resume(phones: Session, caller: str, callee: str) 
     time.sleep(0.7)
     assert all(after > before + 10 for after, before in zip(_packets(phones), held, strict=True))
     near.hang_up()
-    assert far.wait("CALL_CLOSED", since=mark), "the other phone was not told of the end"
-    assert all(each is not None and each.good for each in heard), heard
+    assert phones.phones[callee.name].wait("CALL_CLOSED", since=mark), "the other phone was not told of the end"
     for node in ("core1", "edge1"):
         assert not phones.pair.status(node, "calls")
     ids = {row["call_id"] for node in ("core1", "edge1") for row in phones.pair.status(node, "history")[-1:]}
@@ -66,15 +99,23 @@ def test_a_call_with_hold_and_resume(phones: Session, caller: str, callee: str) 
 
 
 def test_the_operator_ends_a_call(phones: Session) -> None:
-    alice, bob = phones.phones["alice"], phones.phones["bob"]
-    mark = bob.mark()
-    alice.dial("sip:bob@example.test")
-    assert bob.wait("CALL_ESTABLISHED", since=mark, patience=8.0), alice.tail()
+    mark = _dial(phones, ALICE, BOB)
     session = phones.pair.status("core1", "calls")[0]["session"]
     run_dir = str(phones.pair.dir / "run" / "core1")
     assert main(["call", "disconnect", session, "--run-dir", run_dir]) == 0
-    assert alice.wait("CALL_CLOSED", since=0, patience=5.0) and bob.wait("CALL_CLOSED", since=mark)
+    alice, bob = phones.phones["alice"], phones.phones["bob"]
+    assert alice.wait("CALL_CLOSED", since=0) and bob.wait("CALL_CLOSED", since=mark)
     assert main(["call", "disconnect", session, "--run-dir", run_dir]) == 2
+
+
+@pytest.mark.parametrize("phones", [None], indirect=True)
+def test_a_phone_without_encryption_is_refused_outside(phones: Session) -> None:
+    alice, bob = phones.phones["alice"], phones.phones["bob"]
+    mark = bob.mark()
+    alice.dial("sip:bob@example.test")
+    closed = alice.wait("CALL_CLOSED")
+    assert closed is not None and "488" in str(closed.get("param")), closed
+    assert not bob.wait("CALL_INCOMING", "CALL_ESTABLISHED", since=mark, patience=0.3)
 
 
 def _packets(phones: Session) -> tuple[int, int]:
@@ -82,7 +123,3 @@ def _packets(phones: Session) -> tuple[int, int]:
     (row,) = phones.pair.status("edge1", "media")
     (stream,) = row["streams"]
     return stream["from_a"]["packets"], stream["from_b"]["packets"]
-
-
-def _tone(name: str) -> int:
-    return ALICE.tone if name == "alice" else BOB.tone

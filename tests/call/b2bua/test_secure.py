@@ -20,6 +20,7 @@ from ...support.messages import sdp
 from .bench import ALICE, BOB, SETTINGS, Bench
 
 FINGERPRINT = ":".join(["AB"] * 32)
+OURS = ":".join(["0D"] * 32)
 KEY = b64encode(bytes(range(30))).decode()
 OTHER = b64encode(bytes(range(1, 31))).decode()
 LINE = f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}|2^31"
@@ -31,7 +32,7 @@ def described(proto: str = "RTP/AVP", *lines: str) -> Session:
 
 
 def made(a: str, b: str) -> Translation:
-    return Translation((a, b), random.Random(1).randbytes, lambda: FINGERPRINT)  # type: ignore[arg-type]
+    return Translation((a, b), random.Random(1).randbytes, lambda: OURS)  # type: ignore[arg-type]
 
 
 def offered(translation: Translation, session: Session, side: str = "a") -> tuple[list[media.Security], Session]:
@@ -91,7 +92,8 @@ def test_offers(a: str, b: str, offer: str, out: str | None) -> None:
     told, _ = offered(translation, session)
     lines = ours(session)
     text = session.serialise()
-    assert KEY.encode() not in text and b"fingerprint" not in text and b"setup" not in text
+    assert KEY.encode() not in text and FINGERPRINT.encode() not in text
+    assert (OURS.encode() in text) is (b"a=setup:actpass" in text) is (out != "RTP/AVP")
     assert session.media[0].proto.decode() == out.rstrip("+")
     assert bool(lines) is (out != "RTP/AVP"), "keys in an offer of SRTP, and in one of best effort"
     assert tuple(lines) in (SPOKEN, ())
@@ -147,6 +149,7 @@ def test_each_leg_has_a_key_of_its_own() -> None:
         ("RTP/SAVP", ("a=crypto:4 AES_CM_128_HMAC_SHA1_80 inline:" + KEY + " UNENCRYPTED_SRTP",)),
         ("RTP/SAVP", ("a=crypto:4 AES_CM_128_HMAC_SHA1_80 inline:" + KEY[:-4],)),
         ("UDP/TLS/RTP/SAVP", DTLS),
+        ("RTP/SAVP", ("a=fingerprint:sha-1 AB:CD", "a=setup:active")),
         ("UDP/BFCP", ()),
     ],
 )  # fmt: skip
@@ -237,7 +240,25 @@ def test_dtls_is_answered(setup: str, role: str, back: bytes) -> None:
     assert told["b"].mode == "rtp" if "b" in told else True
     assert answer.media[0].proto == b"UDP/TLS/RTP/SAVPF"
     assert answer.media[0].attribute(b"setup") == back
-    assert answer.media[0].attribute(b"fingerprint") == b"sha-256 " + FINGERPRINT.encode()
+    assert answer.media[0].attribute(b"fingerprint") == b"sha-256 " + OURS.encode()
+
+
+def test_an_offer_of_both_may_be_answered_with_dtls() -> None:
+    translation = made("force-unencrypted", "force-encrypted")
+    offered(translation, described())
+    told = answered(translation, described("RTP/SAVP", DTLS[0], "a=setup:active"))
+    assert (told["b"].mode, told["b"].role, told["a"].mode) == ("dtls", "passive", "rtp")
+    _, again = offered(translation, described())
+    assert again.media[0].proto == b"UDP/TLS/RTP/SAVPF" and not ours(again)
+
+
+def test_opportunistic_dtls() -> None:
+    """RFC 8643: a fingerprint in RTP/AVP."""
+    translation = made("best-effort", "force-unencrypted")
+    offered(translation, described("RTP/AVP", *DTLS))
+    answer = described()
+    assert answered(translation, answer)["a"].mode == "dtls"
+    assert answer.media[0].proto == b"RTP/AVP" and answer.media[0].has(b"fingerprint")
 
 
 def test_dtls_fingerprint_of_the_session_part() -> None:

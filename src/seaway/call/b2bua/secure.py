@@ -30,7 +30,7 @@ def enforced(one: MediaEncryption, other: MediaEncryption) -> bool:
 @dataclass(slots=True)
 class _Leg:
     """One leg of one stream. `kind` is what was agreed, `offered` what we have offered to it, `both`: SRTP in an offer
-    of RTP/AVP. `given` is its own last offer, `chosen` the line of it that we take."""
+    of RTP/AVP (RFC 8643). `given` is its own last offer, `chosen` the line of it that we take."""
 
     kind: Kind | None = None
     offered: Kind = "rtp"
@@ -98,11 +98,12 @@ class Translation:
         else:
             near.given = given
             far.offered, far.both = far.kind or "rtp", False
-        media.set_proto(profile("rtp" if far.both else far.offered, given.feedback))
+        # The F of WebRTC's profile is always there and says nothing of what the peer wants.
+        media.set_proto(profile("rtp" if far.both else far.offered, given.feedback and not given.dtls))
         if far.offered == "srtp" and media.enabled:
             for tag, suite in enumerate(SPOKEN, 1):  # the same each time: an answer is read as it was offered
                 media.add_attribute(b"crypto", _line(tag, self._key(far, suite)))
-        elif far.offered == "dtls" and media.enabled:
+        if far.offered != "rtp" and media.enabled and self._own_fingerprint():
             self._fingerprint(media, b"actpass")
         if not first or not media.enabled:
             return []
@@ -119,7 +120,7 @@ class Translation:
             if given.secure:
                 raise bad(index, f"{given.proto.decode('latin-1')} is offered, and the zone has media in clear only")
             return "rtp", None
-        if given.dtls:
+        if given.dtls or (given.fingerprints and not given.lines and self._own_fingerprint()):
             if not given.fingerprints:
                 raise bad(index, "DTLS-SRTP is offered without a fingerprint by a strong hash")
             if not self._own_fingerprint():
@@ -172,10 +173,15 @@ class Translation:
             if not given.dtls or not given.fingerprints:
                 raise bad(index, f"the answer is {said} without a strong fingerprint, {wanted} was offered")
             return self._dtls(session, index, given, side)
+        if given.proto.startswith(b"UDP/TLS/"):
+            raise bad(index, f"the answer is {said}, {wanted} was offered")
         if given.secure is not (near.offered == "srtp" and not near.both):
             raise bad(index, f"the answer is {said}, {wanted} was offered")
-        if near.offered == "rtp" or (near.both and near.kind != "srtp" and not given.lines and not given.refused):
+        none = not given.lines and not given.fingerprints and not given.refused
+        if near.offered == "rtp" or (near.both and near.kind in (None, "rtp") and none):
             return Security(session, index, side, "rtp")
+        if given.fingerprints and not given.lines and self._own_fingerprint():  # both were offered
+            return self._dtls(session, index, given, side)
         for line, keys in given.lines[:1]:
             suite = line.suite.decode("latin-1")
             if 1 <= line.tag <= len(SPOKEN) and SPOKEN[line.tag - 1] == suite:
