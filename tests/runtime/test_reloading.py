@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from seaway.identity.ca import issue, revoke
+from seaway.identity.ca import create_authority, issue, revoke
+from seaway.observe.alarms import TLS_ENDS, TLS_FILES
+from seaway.runtime.alarms import AlarmBook
+from seaway.runtime.journal import Journal
+from seaway.runtime.reloading import TlsKeeper
+from seaway.runtime.run_dir import write_anew
+from seaway.runtime.tls_settings import Tls
 from tests.runtime.rig import DEPLOYMENT, EDGE_OUTER, OUTSIDE, message
 from tests.runtime.test_supervisor import Nodes, nodes  # noqa: F401  # a fixture
 
@@ -109,3 +117,50 @@ def test_a_run_directory_without_a_node(tmp_path: Path, what: str) -> None:
         (tmp_path / "ready").write_text(what)
     done = reload(tmp_path)
     assert done.returncode == 2 and "no node can be asked there" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_files_are_looked_at_each_hour(tmp_path: Path) -> None:
+    """What ends soon, or cannot be used any more, is an alarm before a restart meets it."""
+    create_authority(tmp_path)
+    issue(tmp_path, "edge1", ["edge1.example.test"], days=10)
+    tls = Tls(ca=tmp_path / "ca.pem", certificate=tmp_path / "edge1.pem", key=tmp_path / "edge1.key")
+    book = AlarmBook(Journal.create())
+    keeper = TlsKeeper(tls, ["edge1.example.test"], tmp_path, book)
+    now = time.monotonic()
+
+    def raised() -> list[str]:
+        book.tick()
+        return [kind.name for kind in (TLS_FILES, TLS_ENDS) if book.is_raised(kind)]
+
+    keeper.tick(now)
+    assert raised() == ["tls-ends"]
+    (tmp_path / "edge1.key").chmod(0o644)
+    keeper.tick(now + 3500)
+    assert raised() == ["tls-ends"], "not yet"
+    keeper.tick(now + 3601)
+    assert raised() == ["tls-files", "tls-ends"]
+    issue(tmp_path, "edge1", ["edge1.example.test"])
+    keeper.reload(set())
+    assert raised() == []
+    assert json.loads((tmp_path / "reload").read_text())["failure"] is None
+    (tmp_path / "ca.pem").unlink()
+    keeper.reload(set())
+    assert raised() == ["tls-files"] and "ca.pem" in json.loads((tmp_path / "reload").read_text())["failure"]
+
+
+def test_a_node_without_tls_has_nothing_to_reload(tmp_path: Path) -> None:
+    keeper = TlsKeeper(None, [], tmp_path, AlarmBook(Journal.create()))
+    keeper.tick(time.monotonic())
+    keeper.reload({"signal"})
+    assert "nothing to reload" in json.loads((tmp_path / "reload").read_text())["failure"]
+
+
+def test_a_file_in_the_run_directory_is_never_followed(tmp_path: Path) -> None:
+    """The folder belongs to the children's user: what lies there may be a trap for root."""
+    victim = tmp_path / "victim"
+    victim.write_text("untouched")
+    (tmp_path / "reload.new").symlink_to(victim)
+    (tmp_path / "reload").symlink_to(victim)
+    write_anew(tmp_path / "reload", "new\n")
+    assert victim.read_text() == "untouched" and (tmp_path / "reload").read_text() == "new\n"
+    assert not (tmp_path / "reload").is_symlink()

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 __all__ = [
-    "ALLOCATIONS", "ENGINE", "KINDS", "MEDIA_PORTS", "RELAY_PORTS", "RESTARTED", "SEVERITIES", "TURN_SHARE",
-    "ZONE_DOWN", "Alarm", "AlarmKind", "Alarms", "Severity",
+    "ALLOCATIONS", "ENGINE", "KINDS", "MEDIA_PORTS", "RELAY_PORTS", "RESTARTED", "SEVERITIES", "TLS_ENDS",
+    "TLS_FILES", "TURN_SHARE", "ZONE_DOWN", "Alarm", "AlarmKind", "Alarms", "Severity",
 ]  # fmt: skip
 
 Severity = Literal["critical", "major", "warning"]
@@ -53,8 +53,10 @@ ENGINE = AlarmKind("engine", "major", 'mend the reason and restart the node, or 
 ZONE_DOWN = AlarmKind(
     "zone-down", "critical", "look at the cause, at the other node and at the firewall between them", hold=5.0
 )
+TLS_FILES = AlarmKind("tls-files", "critical", "mend the files under [tls], then run `seaway node reload`", hold=0.0)
+TLS_ENDS = AlarmKind("tls-ends", "warning", "renew it, then run `seaway node reload`", hold=0.0)
 
-KINDS = (MEDIA_PORTS, RELAY_PORTS, ALLOCATIONS, TURN_SHARE, RESTARTED, ENGINE, ZONE_DOWN)
+KINDS = (MEDIA_PORTS, RELAY_PORTS, ALLOCATIONS, TURN_SHARE, RESTARTED, ENGINE, ZONE_DOWN, TLS_FILES, TLS_ENDS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,23 +10,26 @@ import asyncio
 import json
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from seaway.identity.certificates import CertificateError
 from seaway.observe import log
+from seaway.observe.alarms import TLS_ENDS, TLS_FILES
+from seaway.runtime.alarms import AlarmBook
 from seaway.runtime.ipc import private_pair
 from seaway.runtime.run_dir import write_anew
 from seaway.runtime.tls import load_contexts
 from seaway.runtime.tls_files import TlsFiles, decode_files, encode_files, read_files
 from seaway.runtime.tls_settings import Tls
 
-__all__ = ["RELOAD_FILE", "ReloadChannel", "ReloadEnd", "reload_tls"]
+__all__ = ["RELOAD_FILE", "ReloadChannel", "ReloadEnd", "TlsKeeper"]
 
 RELOAD_FILE = "reload"  # in the run directory: the outcome of the last reload
 
 _CHUNK = 64 * 1024
 _LIMIT = 64 * 1024 * 1024  # octets of all files
+_LOOK = 3600.0  # seconds between looks at the files
 _PATIENCE = 5.0  # seconds for a process to take them
 
 
@@ -116,28 +119,88 @@ class ReloadEnd:
             self._end.close()
 
 
-def reload_tls(tls: Tls | None, names: Sequence[str], channels: dict[str, ReloadChannel], run_dir: Path) -> None:
-    """Read the files anew and give them to all processes; the outcome goes to the log and to `run_dir/reload`."""
-    logger = log.get(part="supervisor")
-    failure: str | None = None
-    warnings: tuple[str, ...] = ()
-    if tls is None:
-        failure = "tls: is missing, so there is nothing to reload; add [tls] and start the node again"
-    else:
-        try:
-            files = read_files(tls, names)
-            load_contexts(files)  # what OpenSSL refuses is refused before anybody has it
-            warnings = files.warnings
-        except CertificateError as error:
-            failure = str(error)
-        else:
-            for name, channel in channels.items():
-                why = channel.hand_over(files)
+class TlsKeeper:
+    """The supervisor's side: the channels to its children, and what is to be said of the files.
+
+    They are looked at each hour as well: what ends soon, or cannot be used any more, is an alarm before a restart
+    meets it.
+    """
+
+    def __init__(self, tls: Tls | None, names: Sequence[str], run_dir: Path, alarms: AlarmBook) -> None:
+        self._tls = tls
+        self._names = names
+        self._run_dir = run_dir
+        self._alarms = alarms
+        self._channels: dict[str, ReloadChannel] = {}  # by child
+        self._failure: str | None = None  # of the last look
+        self._looked = time.monotonic() - _LOOK
+        self._log = log.get(part="supervisor")
+
+    # -- around a fork
+
+    def before_fork(self, child: str) -> None:
+        """`child` will take new files."""
+        if child in self._channels:
+            self._channels.pop(child).close()
+        self._channels[child] = ReloadChannel()
+
+    def in_parent(self, child: str) -> None:
+        """The child has its end."""
+        self._channels[child].in_parent()
+
+    def in_child(self, child: str) -> None:
+        """In the child: those of others are nothing to it."""
+        for name, channel in self._channels.items():
+            if name != child:
+                channel.close()
+
+    def end_of(self, child: str) -> socket.socket:
+        """In the child: where the files come from."""
+        return self._channels[child].in_child()
+
+    # -- reloading
+
+    def reload(self, alive: Collection[str]) -> None:
+        """Read the files anew and give them to the children that live; the outcome goes to the log and to
+        `run_dir/reload`."""
+        files = self.look(time.monotonic())
+        failure = self._failure
+        if files is not None:
+            for name in sorted(set(alive) & self._channels.keys()):
+                why = self._channels[name].hand_over(files)
                 if why is not None:
                     failure = f"process {name}: {why}"
-    if failure is None:
-        logger.info("tls.reloaded", warnings=list(warnings))
-    else:
-        logger.error("tls.not_reloaded", reason=failure)
-    outcome = {"at": time.time(), "failure": failure, "warnings": list(warnings)}
-    write_anew(run_dir / RELOAD_FILE, json.dumps(outcome) + "\n")
+                    self._alarms.report(TLS_FILES, failure)
+        warnings = list(files.warnings) if files is not None else []
+        if failure is None:
+            self._log.info("tls.reloaded", warnings=warnings)
+        else:
+            self._log.error("tls.not_reloaded", reason=failure)
+        outcome = {"at": time.time(), "failure": failure, "warnings": warnings}
+        write_anew(self._run_dir / RELOAD_FILE, json.dumps(outcome) + "\n")
+
+    def tick(self, now: float) -> None:
+        """Called at least each hour."""
+        if self._tls is not None and now - self._looked >= _LOOK:
+            self.look(now)
+
+    def look(self, now: float) -> TlsFiles | None:
+        """The files as they are now, `None` when they cannot be used; alarms follow."""
+        self._looked = now
+        self._failure = None
+        if self._tls is None:
+            self._failure = "tls: is missing, so there is nothing to reload; add [tls] and start the node again"
+            return None
+        try:
+            files = read_files(self._tls, self._names)
+            load_contexts(files)  # what OpenSSL refuses is refused before anybody has it
+        except CertificateError as error:
+            self._failure = str(error)
+            self._alarms.report(TLS_FILES, self._failure)
+            return None
+        self._alarms.ease(TLS_FILES)
+        if files.warnings:
+            self._alarms.report(TLS_ENDS, "; ".join(files.warnings), again=False)
+        else:
+            self._alarms.ease(TLS_ENDS)
+        return files

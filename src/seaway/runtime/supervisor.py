@@ -35,7 +35,7 @@ from seaway.runtime.fastpath.choose import FastPath, choose
 from seaway.runtime.ipc import IpcError
 from seaway.runtime.journal import Journal
 from seaway.runtime.privileges import RunAs, drop, look_up_user, make_run_dir, set_process_name, tie_to_parent
-from seaway.runtime.reloading import ReloadChannel, reload_tls
+from seaway.runtime.reloading import TlsKeeper
 from seaway.runtime.run_dir import READY_FILE, write_anew
 from seaway.runtime.sockets import SocketError
 
@@ -112,8 +112,7 @@ class _Supervisor:
         self._restarts: Counter[str] = Counter()
         alarms = AlarmBooks()
         self._alarms = alarms.book("supervisor")
-        self._names = [deployment.node(config.node).fqdn]
-        self._reloads: dict[str, ReloadChannel] = {}  # by child
+        self._tls = TlsKeeper(config.tls, [deployment.node(config.node).fqdn], config.run_dir, self._alarms)
 
         def relay_main(ready: Callable[[], None]) -> None:
             self._leave_root()
@@ -131,14 +130,14 @@ class _Supervisor:
 
         def signal_main(ready: Callable[[], None]) -> None:
             prepared = signalling.prepare(config, deployment, resolution, secret)
-            prepared.reload = self._reloads["signal"].in_child()
+            prepared.reload = self._tls.end_of("signal")
             self._leave_root()
             signalling.run_signal(prepared, alarms=alarms, guard=guarding.asking, ready=ready)
 
         def turn_main(ready: Callable[[], None]) -> None:
             table = self._fast_path.empty_table("turn") if self._fast_path is not None else None
             prepared = turn.prepare_turn(config, deployment, resolution, secret)
-            prepared.reload = self._reloads["turn"].in_child()
+            prepared.reload = self._tls.end_of("turn")
             self._leave_root()
             turn.run_turn(prepared, config.run_dir, table=table, alarms=alarms, ready=ready)
 
@@ -179,19 +178,15 @@ class _Supervisor:
         sys.stderr.flush()
         reading, writing = os.pipe()
         if child.has_tls:
-            if child.name in self._reloads:
-                self._reloads.pop(child.name).close()
-            self._reloads[child.name] = ReloadChannel()
+            self._tls.before_fork(child.name)
         pid = os.fork()
         if pid == 0:
             os.close(reading)
-            for name, channel in self._reloads.items():
-                if name != child.name:
-                    channel.close()
+            self._tls.in_child(child.name)
             self._be(child, writing)
         os.close(writing)
         if child.has_tls:
-            self._reloads[child.name].in_parent()
+            self._tls.in_parent(child.name)
         child.pid, child.since, child.due = pid, time.monotonic(), None
         self._reading = reading
 
@@ -279,13 +274,14 @@ class _Supervisor:
             dues = [child.due for child in self._children if child.due is not None]
             if (deadline := self._alarms.next_deadline()) is not None:
                 dues.append(deadline)
-            wait = max(0.0, min(dues) - time.monotonic()) if dues else 3600.0
+            wait = min(3600.0, max(0.0, min(dues) - time.monotonic())) if dues else 3600.0
             got = signal.sigtimedwait(self._signals, wait)
             if got is not None and got.si_signo in (signal.SIGTERM, signal.SIGINT):
                 self._log.info("node.stopping", signal=got.si_signo)
                 return 0
             if got is not None and got.si_signo == signal.SIGHUP:
-                self._reload()
+                self._tls.reload({child.name for child in self._children if child.pid})
+            self._tls.tick(time.monotonic())
             self._reap()
             self._worker_again()
             self._alarms.tick()
@@ -305,11 +301,6 @@ class _Supervisor:
                     else:
                         self._alarms.ease(RESTARTED, subject=child.name)
                         self._announce(self._config.run_dir / READY_FILE)
-
-    def _reload(self) -> None:
-        alive = {child.name for child in self._children if child.pid}
-        channels = {name: channel for name, channel in self._reloads.items() if name in alive}
-        reload_tls(self._config.tls, self._names, channels, self._config.run_dir)
 
     def _reap(self) -> None:
         now = time.monotonic()
