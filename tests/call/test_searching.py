@@ -244,6 +244,13 @@ def test_hop_count_of_a_zone() -> None:
     assert header(received, "max-forwards") == ["5"] and header(received, "max-breadth") == ["60"]
 
 
+def test_hop_count_of_the_local_zone() -> None:
+    site = Site(rule(10, "registrations"), local_zone=ZoneSettings("check", hop_count=3))
+    bob = site.phone("bob", 21)
+    site.call("bob@example.test")
+    assert header(bob.received[-1].serialise(), "max-forwards") == ["3"]
+
+
 # -- peers of one neighbour
 
 
@@ -476,6 +483,24 @@ def test_what_a_step_had_is_free_when_the_next_rings() -> None:
     dialog = alice.call("sip:nobody@elsewhere.test", sdp("10.0.0.20", 41000))
     pair.net.run(3)
     assert dialog.statuses[-1] == 180
+    assert not pair.core_relay.sessions and len(pair.core_relay.closed) == 1
+
+
+def test_cancel_while_the_next_step_waits_for_the_relay() -> None:
+    pair = Pair(core={
+        "neighbours": (NeighbourZone("cm", ("10.0.0.30",), 5060, "udp"),),
+        "search_rules": (SearchRule(5, "cm", mode="any-alias"),),
+    })  # fmt: skip
+    alice, bob = pair.inside("alice"), pair.outside("bob")
+    cm = Phone(pair.net, "cm", ("10.0.0.30", 5060), Hop("udp", CORE, 5060, "inner"))
+    cm.script = [(0.1, 404, b"")]
+    pair.core_relay.delay = 2.0
+    dialog = alice.call("sip:bob@example.test", sdp("10.0.0.20", 41000))
+    pair.net.run(1)
+    alice.cancel(dialog)
+    pair.net.run(5)
+    assert dialog.statuses == [487] and not bob.received
+    pair.idle()
     assert not pair.core_relay.sessions and len(pair.core_relay.closed) == 1
 
 

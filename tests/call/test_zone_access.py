@@ -127,6 +127,34 @@ def test_r40_no_address_gets_into_a_zone_by_accident() -> None:
     assert not zones.default.trusted and not zones.local.trusted
 
 
+def test_r40_peers_that_are_known_by_name_are_known_by_their_certificate() -> None:
+    zone = NeighbourZone("cm", ("cm.example.test",), 5061, "tls", verify_name="CM.example.test")
+    zones = Desk(neighbours=(zone, NeighbourZone("pbx", ("pbx.example.test",), 5060, "tcp"))).control._zones
+    assert zones.of(tls("cm.example.test")).name == "cm"
+    for stranger in (tls("x.example.test"), tls(), flow("tcp", ("192.0.2.66", 1), (CORE, 5060))):
+        assert zones.of(stranger) is zones.default
+    assert (
+        zones.of(flow("tls", ("192.0.2.66", 1), (CORE, 5061), nic="outer", names=("cm.example.test",))) is zones.default
+    )
+    literal = NeighbourZone("cm", ("192.0.2.1",), 5061, "tls", verify_name="cm.example.test")
+    zones = Desk(neighbours=(literal,)).control._zones
+    assert zones.of(tls("cm.example.test")) is zones.default, "from its own address only"
+
+
+# -- R43
+
+
+def test_r43_strangers_do_not_learn_who_is_a_user_here() -> None:
+    there = desk(default_zone=DefaultZone(PASS))
+    answers = []
+    for number, user in enumerate(("carol", "nobody")):  # carol is a user, and not registered
+        data = request("MESSAGE", f"sip:{user}@example.test", transport="TLS", frm=STRANGER, branch=f"z9hG4bKr{number}")
+        answers.append([sent for _, _, sent in there.receive(data, tls())][-1])
+    assert all(each.startswith(b"SIP/2.0 404 ") for each in answers)
+    assert len(answers[0]) == len(answers[1])
+    assert there.prove("MESSAGE", "sip:carol@example.test", "alice", there.udp()) == 480, "a phone of ours may know"
+
+
 # -- R22
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from seaway.policy.patterns import MAX_ALIAS
 from seaway.policy.plan import Plan, PlanError, Query, Source
@@ -167,6 +170,39 @@ def test_what_cannot_be_used(transforms: list[Transform], rules: list[SearchRule
     with pytest.raises(PlanError) as caught:
         Plan(transforms, rules)
     assert problem in str(caught.value)
+
+
+_WORDS = st.text(alphabet="ab1@.", min_size=1, max_size=4)
+_RULES = st.builds(
+    SearchRule,
+    priority=st.integers(1, 4),
+    target=st.sampled_from(["trunk", "b", REGISTRATIONS]),
+    mode=st.sampled_from(["any-alias", "any-ip-address", "alias-pattern"]),
+    type=st.sampled_from(["exact", "prefix", "suffix"]),
+    pattern=_WORDS,
+    behaviour=st.sampled_from(["leave", "add-prefix"]),
+    replace=st.just("9"),
+    on_match=st.sampled_from(["continue", "stop"]),
+    source=st.sampled_from(["any", "all-zones", "local-zone", "default-zone", "trunk"]),
+    authenticated=st.booleans(),
+    enabled=st.booleans(),
+).map(lambda each: replace(each, replace="") if each.behaviour == "leave" else each)
+
+
+@given(st.lists(_RULES, max_size=8), _WORDS, st.sampled_from([LOCAL, DEFAULT, TRUNK]), st.booleans())
+def test_what_is_explained_is_what_is_decided(
+    rules: list[SearchRule], alias: str, source: Source, authenticated: bool
+) -> None:
+    plan = Plan([], rules)
+    query = Query(alias, source, "sip", authenticated)
+    decision, verdicts = plan.explain(query)
+    assert decision == plan.decide(query) and len(verdicts) == len(rules)
+    chosen = [(each.rule, each.alias) for step in decision.steps for each in step.choices]
+    assert chosen == [(each.rule, each.alias) for each in verdicts if each.alias is not None]
+    priorities = [step.priority for step in decision.steps]
+    assert priorities == sorted(set(priorities))
+    for rule_, _ in chosen:
+        assert rule_.enabled and rule_.target != source.name and (authenticated or not rule_.authenticated)
 
 
 def test_thousands_of_rules_are_quick() -> None:

@@ -46,6 +46,7 @@ class Contacts:
         self._to_hop = to_hop
         self._registrar = registrar
         self._zones = zones
+        self._hop_count = zones.local.settings.hop_count
         self._payload = payload
 
     def reach(self, bindings: list[Binding], now: float) -> Reached:
@@ -81,8 +82,8 @@ class Contacts:
         routes = _routes(binding)
         mark = binding if binding.reg_id or routes else None
         if flow.transport == "udp" and not routes and uri_host_port(binding.uri) == host_port(flow.remote):
-            return Target(binding.uri, flow, b"n", mark=mark)
-        return Target(binding.uri, flow, self._payload(flow), lines=routes, mark=mark)
+            return Target(binding.uri, flow, b"n", mark=mark, hop_count=self._hop_count)
+        return Target(binding.uri, flow, self._payload(flow), lines=routes, mark=mark, hop_count=self._hop_count)
 
     def of_gruu(self, uri: bytes, now: float) -> list[Binding] | None:
         """Bindings of the device that a GRUU stands for, best first; `None` when `uri` is no GRUU of ours."""
@@ -101,15 +102,16 @@ class Contacts:
         link = self._zones.links.get(name)
         if link is not None:
             flow = link.flow
-            return (
-                Target(binding.uri, flow, payload, lines=_routes(binding), mark=binding) if flow is not None else None
-            )
+            if flow is None:
+                return None
+            hop_count = link.zone.settings.hop_count
+            return Target(binding.uri, flow, payload, lines=_routes(binding), mark=binding, hop_count=hop_count)
         neighbour = self._zones.neighbour(name)
         if neighbour is None:
             return None
         hop = neighbour[1]
         made = self._to_hop(binding.uri, hop, b"n" if hop.transport == "udp" else payload)
-        return replace(made, lines=_routes(binding), mark=binding)
+        return replace(made, lines=_routes(binding), mark=binding, hop_count=neighbour[0].settings.hop_count)
 
 
 def _routes(binding: Binding) -> tuple[bytes, ...]:

@@ -29,6 +29,7 @@ from seaway.core.sip.context import Context, Target
 from seaway.core.sip.forking import breadth_left
 from seaway.core.sip.proxy import Proxy
 from seaway.policy.plan import Choice, Step
+from seaway.policy.search_settings import REGISTRATIONS
 from seaway.wire.sip.errors import SipError
 from seaway.wire.sip.uri import parse_request_uri
 
@@ -228,7 +229,9 @@ class Searches:
             alias = with_domain(choice.alias, self._domain).encode("ascii")
             found = self._finder.find(choice.rule.target, alias, uri, now)
             if not found.targets:
-                self._passed_over(search, found.status, found.why)
+                # Nobody learns by calling which users there are (R43).
+                known = choice.rule.target != REGISTRATIONS or search.context.authenticated or search.zone.trusted
+                self._passed_over(search, found.status if known else 404, found.why)
                 continue
             for index, targets in enumerate(_groups(found)):
                 if index == len(groups):
@@ -244,6 +247,7 @@ class Searches:
         return uri_of_alias(uri.partition(b":")[0].lower(), with_domain(alias, self._domain))
 
     def _passed_over(self, search: Search, status: int, why: str) -> None:
+        """A target cannot be asked; what says more than 404 is kept for the answer."""
         search.record.passed_over(why)
         if status != 404 or search.status == 404:
             search.status, search.why = status, why

@@ -15,6 +15,7 @@ from seaway.call.events import LogEvent
 from seaway.core.sip.client import ClientTransaction
 from seaway.core.sip.context import Context
 from seaway.core.sip.io import CloseFlow, Flow, Hop, Send
+from seaway.core.sip.locating import is_literal
 from seaway.core.sip.proxy import Proxy
 from seaway.core.sip.sides import Sides
 from seaway.core.traversal.zone import Dropped, ProbeZone, SendPing, StateChanged, ZoneClient, ZoneServer, ZoneState
@@ -276,6 +277,11 @@ class Zones:
         self._by_address = {
             address: (zones[zone.name], zone) for zone in config.neighbours for address in zone.addresses
         }
+        self._by_name = {
+            zone.verify_name.lower(): (zones[zone.name], zone)
+            for zone in config.neighbours
+            if zone.verify_name is not None and zone.transport == "tls" and not all(map(is_literal, zone.addresses))
+        }
 
     def attach(self, proxy: Proxy) -> None:
         """Give the client links what they send with."""
@@ -289,6 +295,10 @@ class Zones:
             link = self.links.get(flow.zone)
             return link.zone if link is not None else self._stranger(flow)
         found = self._by_address.get(flow.remote[0])
+        if found is None and self._by_name:  # peers that are known by name may have any address
+            found = next(
+                (self._by_name[name.lower()] for name in flow.peer_names if name.lower() in self._by_name), None
+            )
         if found is None:
             return self._stranger(flow)
         zone, neighbour = found
