@@ -319,6 +319,8 @@ def test_a_demultiplexing_port_in_use_is_one_clear_line() -> None:
                     resolution().deployment.ports.media,
                     [DemuxPorts("inner", 2776, 2777, "127.0.0.1")],
                 )
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as again:
+                again.bind((EDGE_INNER, 2776))  # the other port of the pair is free at once
 
     asyncio.run(main())
 

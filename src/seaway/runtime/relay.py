@@ -128,7 +128,12 @@ class Relay:
         self._connections: dict[LineConnection, bool] = {}  # whether it is told events: not one that only looks
         self._owner: LineConnection | None = None
         self._timer = DeadlineTimer(self._loop, self._timeout)
-        pairs = [self._demux_pair(each) for each in demux]
+        try:
+            pairs = [self._demux_pair(each) for each in demux]
+        except SocketError:
+            for key in list(self._open):  # the first of a pair that cannot be had whole
+                self.close(key)
+            raise
         reserved = {port for each in demux for port in (each.rtp, each.rtcp)}
         pool = PortPool(media, reserved=reserved, shuffle=random.SystemRandom().shuffle)
         self._engine = Engine(self, pool, secrets.token_bytes, demux=pairs, fast=fast, identity=identity)
