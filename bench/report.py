@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import overload
+import relay_srtp
 from figures import Figure
 
 from dataplane import tables
@@ -64,6 +65,10 @@ def render(figures: Sequence[Figure], about: Mapping[str, str]) -> str:
         if bench == overload.NAME:
             lines += ["", f"## {overload.TITLE}", "", overload.TEXT, "", f"`{rows[0].command}`", ""]
             lines += overload.table(rows)
+            continue
+        if bench == relay_srtp.NAME:
+            lines += ["", f"## {relay_srtp.TITLE}", "", relay_srtp.TEXT, "", f"`{rows[0].command}`", ""]
+            lines += relay_srtp.table(rows)
             continue
         title, text = _TITLES[bench]
         ours = next((each.value for each in rows if each.subject == "seaway"), None)

@@ -31,6 +31,7 @@ import overload  # noqa: E402
 import register  # noqa: E402
 import register_digest  # noqa: E402
 import relay_python  # noqa: E402
+import relay_srtp  # noqa: E402
 from figures import Figure  # noqa: E402
 from machine import facts  # noqa: E402
 from report import render  # noqa: E402
@@ -48,14 +49,14 @@ _BENCHES = {
         each.NAME: each.run
         for each in (
             memory_registration, memory_idle_call, call_udp, options, register, register_digest, relay_python,
-            overload,
+            relay_srtp, overload,
         )
     },
 }  # fmt: skip
 _ORDER = (
     "call-udp", "options", "register", "register-digest", "memory-registration", "memory-answered-call",
-    "memory-idle-call", "overload", "relay-python", "media-rtp", "media-turn", "media-latency", "media-setup",
-    "turn-control",
+    "memory-idle-call", "overload", "relay-python", "relay-srtp", "media-rtp", "media-turn", "media-latency",
+    "media-setup", "turn-control",
 )  # fmt: skip
 
 

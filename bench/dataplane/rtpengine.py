@@ -22,10 +22,10 @@ _SDP = (
 
 
 class Control:
-    """The connection to one rtpengine."""
+    """The connection to one rtpengine; `namespace` is `None` for this one."""
 
-    def __init__(self, namespace: str, port: int) -> None:
-        self._socket = socket_in(namespace)
+    def __init__(self, namespace: str | None, port: int) -> None:
+        self._socket = socket_in(namespace) if namespace else socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.connect(("127.0.0.1", port))
         self._socket.settimeout(3.0)
         self._count = 0
@@ -38,6 +38,29 @@ class Control:
 
     def ping(self) -> None:
         self._ask({"command": "ping"}, "pong")
+
+    def answers(self) -> bool:
+        """Whether it is there."""
+        try:
+            self.ping()
+        except BenchError:
+            return False
+        return True
+
+    def bridge(self, name: str, caller: tuple[str, int], callee: tuple[str, int], crypto: str) -> tuple[int, int]:
+        """A call whose caller has SRTP with this `a=crypto` ("": RTP), and the callee RTP; where each has to send."""
+        common = {"call-id": name, "from-tag": "a", "ICE": "remove", "replace": ["origin", "session-connection"]}
+        sdp = _sdp(caller)
+        if crypto:
+            sdp = sdp.replace("RTP/AVP", "RTP/SAVP") + f"a=crypto:{crypto}\r\n"
+            common["transport-protocol"] = "RTP/AVP"
+        there = self._ask({**common, "command": "offer", "sdp": sdp}, "ok")
+        common.pop("transport-protocol", None)
+        back = self._ask({**common, "command": "answer", "to-tag": "b", "sdp": _sdp(callee)}, "ok")
+        ports = [re.search(rb"m=audio ([0-9]+) ", each[b"sdp"]) for each in (back, there)]
+        if ports[0] is None or ports[1] is None or (crypto and b"a=crypto:" not in back[b"sdp"]):
+            raise BenchError(f"rtpengine: no bridge: {there} {back}")
+        return int(ports[0][1]), int(ports[1][1])
 
     def call(self, name: str, caller: tuple[str, int], callee: tuple[str, int]) -> int:
         """A call between two phones; the port that the caller has to send to."""
