@@ -34,8 +34,8 @@ TITLE = "Where SRTP ends"
 TEXT = (
     "One side has SRTP with keys of SDP, the other RTP; 50 calls, packets of 172 octets, 50 a second each way, on "
     "loopback. One packet is one through the relay, whichever way. At this rate nearly each packet wakes the relay, "
-    "and the kernel's part of sending and receiving is most of the cost: the rows without SRTP show it. rtpengine has one "
-    "thread and no kernel module."
+    "and the kernel's part of sending and receiving is most of the cost: the rows without SRTP show it. rtpengine "
+    "has one thread and no kernel module."
 )
 _CALLS = 50
 _RATE = 50
