@@ -94,10 +94,11 @@ def test_a_search_is_told_with_its_steps_and_outcome() -> None:
     answering(there.peers["cm"], (0.1, 404))
     there.call("1234@example.test")
     number = there.record()["search"]
-    rows = there.core.core.explaining.search(int(str(number)), there.net.now).rows
+    rows = there.core.core.explaining.search(str(number), there.net.now).rows
     assert [row["what"] for row in rows] == [
         "request", "transform", "rule", "rule", "rule", "passed over", "asked", "asked", "answer",
     ]  # fmt: skip
+    assert there.core.core.explaining.search(str(rows[0]["call_id"]), there.net.now).rows == rows
     assert rows[0]["from"] == "alice@example.test" and rows[0]["targets"] == ["cm", "pbx"]
     assert rows[5]["why"] == "nobody is registered under this alias"
     assert rows[6]["answers"] == [404] and rows[7]["answers"] == []
@@ -106,7 +107,7 @@ def test_a_search_is_told_with_its_steps_and_outcome() -> None:
     ]
     assert rows[-1]["status"] == 200
     with pytest.raises(ValueError, match="there is no search 99"):
-        there.core.core.explaining.search(99, 0.0)
+        there.core.core.explaining.search("99", 0.0)
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_a_zone_without_a_peer_is_passed_over_at_once() -> None:
     assert (state(there)["state"], state(there)["reason"]) == ("failed", "no answer in time")
     dialog = there.call("1@example.test", 2)
     assert dialog.statuses[-1] == 200 and there.rings() == {"pbx": 1}
-    rows = there.core.core.explaining.search(int(str(there.record()["search"])), there.net.now).rows
+    rows = there.core.core.explaining.search(str(there.record()["search"]), there.net.now).rows
     assert rows[-3]["why"] == "no peer of zone cm answers: no answer in time"
 
 

@@ -552,3 +552,15 @@ def test_the_short_form_and_search_rules_are_one_plan() -> None:
     site = Site(rule(10, "cm"), rules=(Rule(20, r".*@example\.test", "pbx"),))
     answering(site.peers["cm"], (0.1, 404))
     assert site.call("1@example.test").statuses[-1] == 200 and site.rings() == {"cm": 1, "pbx": 1}
+
+
+def test_r71_targets_that_fail_at_once_do_not_pile_up() -> None:
+    """Each step fails while it is begun: a sips: URI where there is no TLS."""
+    rules = [
+        rule(n, "internet", type="prefix", pattern="1", behaviour="add-prefix", replace=f"{n}") for n in range(1, 60)
+    ]
+    site = Site(*rules, dns_zones=(DnsZone("internet", ("udp",)),), listeners=control().config.listeners[:1])
+    caller = site.caller = site.phone("alice", 20)
+    dialog = caller.call("sips:1@far.test")
+    site.net.run(3)
+    assert dialog.statuses == [480]

@@ -26,7 +26,7 @@ def add_locate(parser: argparse.ArgumentParser) -> None:
 
 
 def add_search(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("number", type=int, metavar="NUMBER", help="of `seaway status searches`")
+    parser.add_argument("search", metavar="SEARCH", help="its number in `seaway status searches`, or the Call-ID")
     parser.add_argument("--run-dir", metavar="DIR", help="run_dir of the node")
     parser.add_argument("--json", action="store_true")
     parser.set_defaults(run=_search)
@@ -75,7 +75,7 @@ def _offline(path: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
 def _search(options: argparse.Namespace) -> int:
     from seaway.admin.status import command, run_dir_of
 
-    rows = command(run_dir_of(options), {"do": "search", "search": str(options.number)})["rows"]
+    rows = command(run_dir_of(options), {"do": "search", "search": options.search})["rows"]
     _print(rows, options.json)
     return 0
 

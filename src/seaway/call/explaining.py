@@ -11,6 +11,7 @@ from seaway.call.config import ControlConfig
 from seaway.call.finding import Finder
 from seaway.call.plans import Decisions
 from seaway.call.search_record import SearchRecord, place_shown
+from seaway.call.views import text_of
 from seaway.core.sip.io import Place
 from seaway.policy.call_rules import Caller
 from seaway.policy.plan import Query, Source, Verdict
@@ -83,13 +84,18 @@ class Explaining:
         out.rows.append({"what": "steps", "steps": names, "why": why})
         return out
 
-    def search(self, number: int, now: float) -> Explained:
-        """One of the last searches, with the rules as they were asked. Raises `ValueError`."""
-        record = next((each for each in self._records if each.number == number), None)
+    def search(self, key: str, now: float) -> Explained:
+        """One of the last searches, by its number or its Call-ID (the latest), with the rules as they were asked.
+
+        Raises `ValueError`.
+        """
+        call_id = key.encode("utf-8", "surrogateescape")
+        kept = reversed(list(self._records))
+        record = next((each for each in kept if str(each.number) == key or each.call_id == call_id), None)
         if record is None:
-            raise ValueError(f"there is no search {number} among the last; `seaway status searches` lists them")
+            raise ValueError(f"there is no search {key} among the last; `seaway status searches` lists them")
         out = Explained()
-        out.rows.append({"what": "request", **record.row(now)})
+        out.rows.append({"what": "request", **record.row(now), "call_id": text_of(record.call_id)})
         if record.decision is not None:
             query = record.decision.query
             _, verdicts = self._decisions.plan.explain(query)

@@ -33,9 +33,7 @@ from seaway.runtime.relay import SOCKET_NAME
 from seaway.runtime.resolver import Resolver
 from seaway.runtime.turn_status import ask_turn
 from seaway.runtime.udp import UdpListener
-from seaway.wire.digits import parse_digits
 from seaway.wire.endpoint import shown
-from seaway.wire.errors import WireError
 
 if TYPE_CHECKING:
     from seaway.runtime.signalling import MediaCore, Prepared
@@ -299,10 +297,7 @@ def _explained(core: MediaCore, question: dict[str, object]) -> Explained:
         authenticated = question.get("authenticated") == "yes"
         asked = Asked(text("alias"), text("zone"), text("source"), text("protocol"), authenticated)
         return core.explaining.locate(asked, now)
-    try:
-        return core.explaining.search(parse_digits(text("search").encode(), maximum=2**53), now)
-    except WireError:
-        raise ValueError("a search is known by its number; `seaway status searches` lists them") from None
+    return core.explaining.search(text("search"), now)
 
 
 def _session(info: SessionInfo) -> dict[str, object]:
