@@ -54,6 +54,9 @@ def test_map_of_a_deployment(deployment: Path, capsys: pytest.CaptureFixture[str
         (["node", "check", "{tmp}/none.toml"], 2, "cannot be read"),
         (["node", "run", "{deployment}", "--ready-fd", "77"], 2, "no such descriptor"),
         (["status", "--run-dir", "{tmp}"], 1, "is the process that serves it running?"),
+        (["alarms", "--run-dir", "{tmp}"], 1, "is the process that serves it running?"),
+        (["alarms", "acknowledge"], 2, "say which alarm"),
+        (["metrics", "--run-dir", "{tmp}"], 1, "is the process that serves it running?"),
     ],
 )
 def test_errors_are_one_line(

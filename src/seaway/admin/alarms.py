@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
+from seaway.admin.errors import UsageError
 from seaway.admin.status import ask, command, run_dir_of, table
 
 __all__ = ["acknowledge", "show"]
@@ -17,5 +18,8 @@ def show(options: argparse.Namespace) -> int:
 
 
 def acknowledge(options: argparse.Namespace) -> int:
+    """Raises `UsageError` without an id, and when there is no such alarm."""
+    if options.id is None:
+        raise UsageError("say which alarm: `seaway alarms` shows the ids")
     command(run_dir_of(options), {"do": "acknowledge", "alarm": options.id})
     return 0
