@@ -100,12 +100,15 @@ class _Path:
     role = "controlled"
     state = "completed"
 
-    def __init__(self, phone: Phone, to: tuple[str, int]) -> None:
+    def __init__(self, phone: Phone, to: tuple[str, int], lost: int = 0) -> None:
         self._phone, self._to = phone, to
+        self._lost = lost  # number of the datagram that does not arrive, from 1 on
 
     async def _recv(self) -> bytes:
         try:
-            return (await self._phone.receive(10.0))[0]
+            data = (await self._phone.receive(10.0))[0]
+            self._lost -= 1
+            return data if self._lost != 0 else (await self._phone.receive(10.0))[0]
         except (TimeoutError, OSError):
             raise ConnectionError from None
 
@@ -113,10 +116,10 @@ class _Path:
         self._phone.send(data, self._to)
 
 
-async def _aiortc(made: Ends, role: str, *, wrong: bool = False) -> tuple[RTCDtlsTransport, Phone]:
+async def _aiortc(made: Ends, role: str, *, wrong: bool = False, lost: int = 0) -> tuple[RTCDtlsTransport, Phone]:
     """An aiortc transport that has begun; `role` is ours."""
     phone, certificate = Phone("127.0.0.1"), RTCCertificate.generateCertificate()
-    transport = RTCDtlsTransport(_Path(phone, made.leg.rtp), [certificate])  # type: ignore[arg-type]
+    transport = RTCDtlsTransport(_Path(phone, made.leg.rtp, lost), [certificate])  # type: ignore[arg-type]
     transport._role = "client" if role == "passive" else "server"
     shown = next(each for each in certificate.getFingerprints() if each.algorithm == "sha-256")
     value = shown.value.upper()
@@ -150,6 +153,22 @@ def test_aiortc_with_dtls(tmp_path: Path, worker: bool, role: str) -> None:
                 await asyncio.sleep(0.2)
                 assert rtp(30, b"voice" * 30) in made.heard and rtp(30, b"voice" * 30) in back
                 assert len(back) > 30
+            finally:
+                await transport.stop()
+                phone.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("lost", [1, 2, 3], ids=["cookie", "flight", "last-flight"])
+def test_a_lost_datagram_of_a_handshake_comes_again(tmp_path: Path, lost: int) -> None:
+    """Our last flight as well: the other side repeats its own, after we had ended."""
+
+    async def run() -> None:
+        async with ends(tmp_path, worker=False) as made:
+            transport, phone = await _aiortc(made, "passive", lost=lost)
+            try:
+                assert transport.state == "connected"
             finally:
                 await transport.stop()
                 phone.close()

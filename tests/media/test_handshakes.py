@@ -66,6 +66,7 @@ def test_a_handshake_then_media_both_ways() -> None:
     (sealed,) = [theirs.transform.seal_rtcp(REPORT, 1)]
     assert rig.heard("a", THERE, sealed) == [("b", REPORT)]  # multiplexed with RTP
     assert rig.stats("a").packets == 1 and rig.stats("a").refused == 0
+    assert (rig.stats("a").security, rig.stats("b").security) == (f"dtls {SUITE}", "rtp")
 
 
 def test_the_rtcp_port_has_a_handshake_of_its_own() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from seaway.media.flows import Flow, FlowCounters, FlowError, FlowKey, FlowTable
 from seaway.media.legs import ComponentState, SessionState, StreamState
@@ -169,6 +170,8 @@ class FastFlows:
     def _direction(self, components: tuple[ComponentState, ComponentState]) -> DirectionStats:
         rtp = components[0]
         stats = rtp.counter.snapshot(rtp.remote)
+        if rtp.shield is not None:
+            stats = replace(stats, security=rtp.shield.label)
         for component in components:
             live = self._table.read(component.flow.key) if self._table is not None and component.flow else None
             for counters in (self._ended.get(component), live):

@@ -74,6 +74,12 @@ class Shield:
         return self.mode not in ("pass", "rtp")
 
     @property
+    def label(self) -> str:
+        """For people: the mode, and the suite when it is clear which."""
+        suites = {each.master.suite.name for each in self.receivers}
+        return f"{self.mode} {suites.pop()}" if len(suites) == 1 else self.mode
+
+    @property
     def turns(self) -> int:
         """Changes when the indexes are worth noting again."""
         return sum(each.turns for each in self.receivers) + (self.sender.turns if self.sender is not None else 0)

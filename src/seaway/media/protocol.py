@@ -225,6 +225,9 @@ class DirectionStats:
     source: Address | None  # latched RTP source
     reordered: int = 0  # packets that came after a later one
     unauthenticated: int = 0  # of `refused`: SRTP and SRTCP that no key authenticates, or that came before
+    security: str = (
+        ""  # mode of the leg, and the suite when there is one: "dtls AEAD_AES_256_GCM"; "": nothing is known
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -315,6 +315,7 @@ def _session(info: SessionInfo) -> dict[str, object]:
                     "max_gap_ms": round(side.max_gap_ms, 1),
                     "refused": side.refused,
                     "unauthenticated": side.unauthenticated,
+                    "security": side.security or None,
                     "source": shown(side.source) if side.source else None,
                 }
                 for name, side in (("from_a", stream.from_a), ("from_b", stream.from_b))
