@@ -33,6 +33,8 @@ def registration_row(binding: Binding, now: float) -> dict[str, object]:
         "expires": round(binding.expires - now),
         "via": place_of(flow) if flow else "connection closed",
         "zone": binding.zone,
+        "instance": text_of(binding.instance) if binding.instance is not None else None,
+        "reg_id": binding.reg_id or None,
         "path": ", ".join(map(text_of, binding.path)) or None,
         "row": flow.row if flow else None,
         "agent": text_of(binding.agent),
