@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from interop.conftest import lab_name
+from interop.test_restart import _kill
 from seaway.admin.cli import main
 from seaway.lab.accounts import ALICE, BOB, LabUser
 from seaway.lab.phones.baresip import Encryption
@@ -106,6 +107,24 @@ def test_the_operator_ends_a_call(phones: Session) -> None:
     alice, bob = phones.phones["alice"], phones.phones["bob"]
     assert alice.wait("CALL_CLOSED", since=0) and bob.wait("CALL_CLOSED", since=mark)
     assert main(["call", "disconnect", session, "--run-dir", run_dir]) == 2
+
+
+@pytest.mark.parametrize("who", ["bob", "alice"])
+def test_a_call_outlives_the_signalling_process(stage: Stage, phones: Session, who: str) -> None:
+    """Of the core, whose B2BUA has both of its dialogs: the next process ends the call as it should."""
+    mark = _dial(phones, ALICE, BOB)
+    time.sleep(0.7)
+    _kill(stage, "core1", "signal")
+    assert stage.pair.wait_zone(10.0), stage.pair.crash_report()
+    before = _packets(phones)
+    time.sleep(0.5)
+    assert all(after > was + 10 for after, was in zip(_packets(phones), before, strict=True)), "media goes on"
+    (row,) = phones.pair.status("core1", "calls")
+    assert row["mode"] == "b2bua" and row["state"] == "answered"
+    other = phones.phones["alice" if who == "bob" else "bob"]
+    phones.phones[who].hang_up()
+    assert other.wait("CALL_CLOSED", since=mark if who == "alice" else 0), "the other phone was not told of the end"
+    assert not phones.pair.status("core1", "calls")
 
 
 @pytest.mark.parametrize("phones", [None], indirect=True)

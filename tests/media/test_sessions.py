@@ -10,8 +10,11 @@ from seaway.media.protocol import (
     Described,
     Failed,
     LegRequest,
+    List,
+    Listed,
     Open,
     Opened,
+    Relabel,
     Stats,
     StatsReply,
     StreamRequest,
@@ -147,3 +150,17 @@ def test_credentials_differ() -> None:
     assert len({each.a.password for each in reply.streams}) == 8
     # SDP carries them in `a=x-seaway-media`, which takes letters and digits only
     assert all((each.a.ufrag or "").isalnum() and (each.a.password or "").isalnum() for each in reply.streams)
+
+
+def test_a_session_gets_another_label() -> None:
+    engine = make_engine(FakePorts())
+    engine.command(Open(1, "s", "first", (PLAIN,)), 0.0)
+    engine.take_changed()
+    assert engine.command(Relabel("s", "second"), 1.0) is None
+    listed = engine.command(List(2), 1.0)
+    assert isinstance(listed, Listed) and listed.sessions[0].label == "second"
+    kept = engine.take_changed()["s"]
+    assert isinstance(kept, dict) and kept["label"] == "second", "and a later relay process knows it"
+    for bad, what in ((Relabel("x", "y"), "no-session"), (Relabel("s", "y" * 8193), "bad-name")):
+        failed = engine.command(bad, 2.0)
+        assert isinstance(failed, Failed) and (failed.request, failed.what) == (0, what)

@@ -117,6 +117,9 @@ class FakeRelay:
             assert command.stream < len(self.sessions[command.session][1])
             self.security.append(command)
             return None
+        if isinstance(command, media.Relabel):
+            self.sessions[command.session] = (command.label, self.sessions[command.session][1])
+            return None
         if isinstance(command, media.Close):
             self.closed.append(command.session)
             if self.sessions.pop(command.session, None) is None:

@@ -44,6 +44,7 @@ class Anchor:
         self._outputs = outputs
         self._random = random
         self._ready = False
+        self.revive: Callable[[Call, float], None] = lambda call, now: None  # `B2bua.revive`
         self._legs = Legs(config)
         self.rates = Rates(config)
         self._links = frozenset(b"z" + zone.name.encode() for zone in config.traversal)  # their route tokens
@@ -77,8 +78,7 @@ class Anchor:
 
     def _end_lost(self, sessions: Iterable[str], now: float) -> None:
         for name in list(sessions):
-            call = self._sessions.get(name)
-            if call is not None:
+            if (call := self._sessions.get(name)) is not None:
                 self.end(call, "the media relay was lost", now, tell_relay=False)
 
     def relay_message(self, message: media.Reply | media.Event, now: float) -> None:
@@ -92,16 +92,14 @@ class Anchor:
                 held.call.waiting = 0
                 held.refuse(503, f"no media: {message.reason}")
         elif isinstance(message, media.Closed):
-            call = self._closing.pop(message.request, None)
-            if call is not None:
+            if (call := self._closing.pop(message.request, None)) is not None:
                 call.stats = message.streams
         elif isinstance(message, media.Listed):
             for info in message.sessions:
                 self._adopt(info, now)
             self._end_lost(self._asked_for.difference(info.session for info in message.sessions), now)
         elif isinstance(message, media.Idle):
-            call = self._sessions.get(message.session)
-            if call is not None and message.seconds >= self._config.media_idle:
+            if (call := self._sessions.get(message.session)) is not None and message.seconds >= self._config.media_idle:
                 self.end(call, f"no media for {message.seconds:.0f} s", now)
         elif isinstance(message, media.SecurityFailed) and message.session in self._sessions:
             call = self._sessions[message.session]
@@ -149,6 +147,8 @@ class Anchor:
             return
         call.streams = list(info.addresses)
         self._keep(call)
+        if call.kept is not None:
+            self.revive(call, now)
         self._log("call.taken_over", call_id=call.call_id.decode("latin-1"), session=call.session)
 
     # -- calls

@@ -37,7 +37,7 @@ class Call:
 
     __slots__ = (
         "agent", "alias", "answered", "call_id", "callee_tag", "caller", "caller_tag", "closed", "early_tags", "egress",
-        "ended", "fingerprint", "ingress", "legs", "mode", "places", "reason", "security", "session", "sources",
+        "ended", "fingerprint", "ingress", "kept", "legs", "mode", "places", "reason", "security", "session", "sources",
         "started", "state", "stats", "streams", "waiting",
     )  # fmt: skip
 
@@ -69,6 +69,7 @@ class Call:
         self.reason = ""
         self.mode = "proxy"  # or "b2bua"
         self.agent: MediaUser | None = None
+        self.kept: object = None  # taken over: what the label says of the B2BUA's dialogs
         self.stats: tuple[StreamStats, ...] = ()
 
     def side_of(self, from_tag: bytes) -> LegName:
@@ -82,10 +83,12 @@ class Call:
             "callee": self.alias, "from_zone": self.ingress, "to_zone": self.egress,
         }  # fmt: skip
 
-    def label(self) -> str:
-        """What the relay keeps for us, so that a restarted signalling process can take the call over."""
+    def label(self, dialogs: object = None) -> str:
+        """What the relay keeps for us, so that a restarted signalling process can take the call over. `dialogs` are
+        those of the B2BUA (`b2bua/kept.py`)."""
         return json.dumps(
             {
+                **({"dialogs": dialogs} if dialogs is not None else {}),
                 "call_id": self.call_id.decode("latin-1"),
                 "caller_tag": self.caller_tag.decode("latin-1"),
                 "caller": self.caller,
@@ -111,6 +114,7 @@ class Call:
             return None
         call.security = MediaSecurity(told_before=True)
         call.mode = str(data.get("mode", "proxy"))
+        call.kept = data.get("dialogs")
         call.state = "answered"
         call.answered = now
         return call

@@ -37,6 +37,7 @@ from seaway.media.protocol import (
     List,
     Open,
     Opened,
+    Relabel,
     Reply,
     Security,
     SetRemote,
@@ -295,7 +296,7 @@ class Engine:
 
     def command(self, command: Command, now: float) -> Reply | None:
         """Carry out one command; `None` for a `SetRemote` or a `Security` that worked."""
-        if isinstance(command, Open | AddStreams | SetRemote | Security | Close):
+        if isinstance(command, Open | AddStreams | SetRemote | Security | Relabel | Close):
             self._changed.add(command.session)
         match command:
             case Open():
@@ -309,6 +310,8 @@ class Engine:
                 return self._far_sides.set_remote(command, now)
             case Security():
                 return self._far_sides.secure(command)
+            case Relabel():
+                return self._table.relabel(command)
             case Close():
                 return self._table.close(command, now)
             case Stats():

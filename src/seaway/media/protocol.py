@@ -36,6 +36,7 @@ __all__ = [
     "Listed",
     "Open",
     "Opened",
+    "Relabel",
     "Reply",
     "Secured",
     "Security",
@@ -202,6 +203,14 @@ class Security:
     send: SrtpKey | None = None
     role: Literal["passive", "active"] = "passive"
     fingerprints: tuple[Fingerprint, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Relabel:
+    """What `List` shall return for a session from now on. No reply unless it fails; the `Failed` has request 0."""
+
+    session: str
+    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,6 +384,6 @@ class SecurityFailed:
     reason: str
 
 
-Command = Open | AddStreams | SetRemote | Security | Close | Stats | List | Describe
+Command = Open | AddStreams | SetRemote | Security | Relabel | Close | Stats | List | Describe
 Reply = Opened | Closed | StatsReply | Listed | Described | Failed
 Event = Latched | Idle | Secured | SecurityFailed

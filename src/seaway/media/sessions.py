@@ -19,6 +19,7 @@ from seaway.media.protocol import (
     Listed,
     Open,
     Opened,
+    Relabel,
     Reply,
     SessionInfo,
     Stats,
@@ -27,7 +28,7 @@ from seaway.media.protocol import (
 )
 from seaway.media.totals import Totals
 
-__all__ = ["MAX_SESSIONS", "MAX_STREAMS", "SessionMemory", "SessionTable", "no_session"]
+__all__ = ["MAX_LABEL", "MAX_SESSIONS", "MAX_STREAMS", "SessionMemory", "SessionTable", "no_session"]
 
 MAX_SESSIONS = 1000
 MAX_STREAMS = 16  # of one session
@@ -43,7 +44,7 @@ class SessionMemory:
 
 
 _MAX_NAME = 255  # characters of a session's name
-_MAX_LABEL = 8192
+MAX_LABEL = 8192
 
 _WHAT: dict[type[Exception], str] = {
     PortsExhausted: "ports-exhausted",
@@ -75,7 +76,7 @@ class SessionTable:
         name = command.session
         if name in self.sessions:
             return Failed(command.request, name, "session-exists", f"session {name} is already open")
-        if not 0 < len(name) <= _MAX_NAME or len(command.label) > _MAX_LABEL:
+        if not 0 < len(name) <= _MAX_NAME or len(command.label) > MAX_LABEL:
             return Failed(command.request, None, "bad-name", "session name or label is empty or too long")
         if len(self.sessions) >= self._max_sessions:
             reason = f"the relay has its maximum of {self._max_sessions} sessions; try again when calls have ended"
@@ -136,6 +137,16 @@ class SessionTable:
             if leg.demux is None:
                 for component in leg.components:
                     self._owners[component.local] = component
+
+    def relabel(self, command: Relabel) -> Failed | None:
+        """Keep another label."""
+        session = self.sessions.get(command.session)
+        if session is None:
+            return no_session(0, command.session)
+        if len(command.label) > MAX_LABEL:
+            return Failed(0, command.session, "bad-name", "the label is too long")
+        session.label = command.label
+        return None
 
     def close(self, command: Close, now: float) -> Reply:
         session = self.sessions.pop(command.session, None)

@@ -8,7 +8,9 @@ from typing import Any
 
 from seaway.call.anchor import Anchor
 from seaway.call.b2bua.call import B2buaCall
+from seaway.call.b2bua.expiry import arm
 from seaway.call.b2bua.headers import OUR_OPTIONS
+from seaway.call.b2bua.kept import describe, revived
 from seaway.call.b2bua.leg import Leg
 from seaway.call.b2bua.midcall import midcall
 from seaway.call.b2bua.refresh import due
@@ -18,6 +20,7 @@ from seaway.call.b2bua.setup import Setup
 from seaway.call.b2bua.stack import Look, Stack
 from seaway.call.b2bua.takeover import Takeover
 from seaway.call.config import ControlConfig
+from seaway.call.events import MediaCommand
 from seaway.call.paths import Paths
 from seaway.call.record import Call
 from seaway.call.search import Group, Search
@@ -28,6 +31,7 @@ from seaway.core.sip.dialog import option_tags
 from seaway.core.sip.proxy import Proxy
 from seaway.core.sip.session_timer import SessionTimer
 from seaway.core.sip.sides import Sides
+from seaway.media.protocol import Relabel
 from seaway.wire.errors import WireError
 from seaway.wire.sip.errors import SipError
 from seaway.wire.sip.message import Request, Response
@@ -62,6 +66,13 @@ class B2bua:
         self._zones = zones
         self._stack = Stack(config, proxy, sides, paths, zones, anchor, outputs, counters, random)
         self._stack.session_due = due
+        self._stack.note = self.note
+        self._outputs = outputs
+        anchor.revive = self.revive
+        self._others = {
+            zones.default.name: zones.default, zones.local.name: zones.local,
+            **{each.name: Zone(each.name, "dns", each.settings) for each in config.dns_zones},
+        }  # fmt: skip
         self._calls: dict[str, B2buaCall] = {}
         self._legs: dict[bytes, list[Leg]] = {}
 
@@ -238,6 +249,29 @@ class B2bua:
     def handle_timeout(self, now: float) -> None:
         self._stack.clock = now
         self._stack.timers.fire(now)
+
+    # -- a later process
+
+    def note(self, call: B2buaCall) -> None:
+        """What the next process has to know of `call` goes to the relay."""
+        label = describe(call)
+        if label is not None and label != call.label and call.record.streams and not call.ended:
+            call.label = label
+            self._outputs.append(MediaCommand(Relabel(call.record.session, label)))
+
+    def revive(self, record: Call, now: float) -> None:
+        """A call from before our restart: its dialogs go on."""
+        self._stack.clock = now
+        found = revived(self, self._stack, record, lambda name: self._zones.named(name) or self._others.get(name), now)
+        if found is None:
+            return
+        call, *legs = found
+        record.agent = call
+        self._calls[record.session] = call
+        for leg in legs:
+            call.add(leg)
+        for leg in legs:
+            arm(leg, now)
 
     # -- the end
 

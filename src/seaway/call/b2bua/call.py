@@ -32,6 +32,7 @@ class B2buaCall:
         self.legs: list[Leg] = []
         self.pending: list[Pending] = []
         self.ended = False
+        self.label = ""  # of its media session, as noted last
 
     def begin(self, record: Call) -> None:
         """Its first media session."""

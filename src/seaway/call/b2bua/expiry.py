@@ -17,6 +17,7 @@ def arm(leg: Leg, now: float) -> None:
     if leg.expiry is not None:
         leg.expiry.stop()
         leg.expiry = None
+    leg.stack.note(leg.call)
     deadline = leg.timer.deadline
     if deadline is not None and leg.alive:
         delay = max(0.0, deadline - now)

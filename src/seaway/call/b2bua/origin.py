@@ -23,6 +23,15 @@ class Origin:
         other._session, other._version, other._last = self._session, self._version, self._last
         return other
 
+    @property
+    def state(self) -> list[int]:
+        """What goes on in a later process."""
+        return [self._session, self._version]
+
+    @state.setter
+    def state(self, state: list[int]) -> None:
+        self._session, self._version = state
+
     def stamp(self, body: bytes) -> bytes:
         """Write our `o=` into `body`; its address stays. The version goes up when anything else has changed."""
         lines = body.split(b"\n")

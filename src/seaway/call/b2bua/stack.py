@@ -65,6 +65,7 @@ class Stack:
         self.random = random
         self.timers = Timers()
         self.look: Look = lambda uri, zone, now: (Found(None, [], 404), b"")  # `Searches.look`
+        self.note: Callable[[Any], None] = lambda call: None  # `B2bua.note`: a call has something new to be kept
         self.session_due: Callable[[Any, float], None] = lambda leg, now: None  # `refresh.due`
         self.clock = 0.0  # `now` of what is being handled: for answers of the relay, which come without it
         self.domain = config.domains[0].encode()
