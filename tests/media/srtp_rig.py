@@ -69,7 +69,9 @@ def clear(sequence: int, payload: bytes = b"voice") -> bytes:
 class Rig:
     """Leg a faces Alice, leg b Bob; `now` moves by hand."""
 
-    def __init__(self, fast: FastFlows | None = None, *, opened: bool = True, dtls: bool = False) -> None:
+    def __init__(
+        self, fast: FastFlows | None = None, *, opened: bool = True, dtls: bool = False, signalled: bool = True
+    ) -> None:
         self.now = 1.0
         self.ports = FakePorts()
         self.engine = Engine(
@@ -84,14 +86,15 @@ class Rig:
         self.fingerprint = ""
         if opened:
             self._open()
+        if opened and signalled:
+            self.remote("a", ALICE, ALICE_RTCP)
+            self.remote("b", BOB, BOB_RTCP)
 
     def _open(self) -> None:
         reply = self.engine.command(Open(1, "s", "label", (StreamRequest(PLAIN_OUTER, PLAIN_INNER),)), 0.0)
         assert isinstance(reply, Opened)
         self.fingerprint = reply.fingerprint
         self.legs |= {"a": reply.streams[0].a, "b": reply.streams[0].b}
-        self.remote("a", ALICE, ALICE_RTCP)
-        self.remote("b", BOB, BOB_RTCP)
 
     def remote(self, leg: LegName, hint: Address, rtcp: Address) -> None:
         assert self.engine.command(SetRemote("s", 0, leg, hint, rtcp, (hint[0],)), self.now) is None

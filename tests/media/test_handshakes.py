@@ -223,3 +223,22 @@ def test_a_later_process_begins_a_handshake_anew_that_had_not_ended() -> None:
     assert later.engine.restore(noted, 2.0) is None
     later.legs, later.now = rig.legs, 2.0
     assert [type(each).__name__ for each in shake(later, peer)] == ["Secured", "Latched"]
+
+
+def test_a_hello_that_is_faster_than_its_signalling_is_answered_when_that_comes() -> None:
+    peer, late = Peer(client=True), Peer(client=True)
+    for waited, there in ((0.5, 1), (1.5, 0)):
+        rig = Rig(dtls=True, signalled=False)
+        dtls(rig, peer.fingerprint(), late.fingerprint())
+        assert rig.heard("a", ALICE, peer.send()[0] if waited < 1 else late.send()[0]) == []
+        rig.now += waited
+        rig.remote("a", ALICE, ALICE_RTCP)
+        assert len(rig.outputs()) == there
+
+
+def test_a_hello_from_elsewhere_stays_refused_when_signalling_comes() -> None:
+    rig = Rig(dtls=True, signalled=False)
+    dtls(rig)
+    rig.heard("a", EVIL, Peer(client=True).send()[0])
+    rig.remote("a", ALICE, ALICE_RTCP)
+    assert rig.outputs() == [] and rig.stats("a").source is None

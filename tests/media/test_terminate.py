@@ -8,7 +8,7 @@ import pytest
 
 from seaway.core.srtp.suites import SUITES
 from seaway.media.fast import FastFlows
-from seaway.media.protocol import Latched
+from seaway.media.protocol import Latched, SetRemote
 
 from .cases import ALICE, ALICE_RTCP, BOB, BOB_RTCP, DTLS, STUN, rtp
 from .fake_table import FakeTable
@@ -139,3 +139,20 @@ def test_a_later_process_goes_on_without_repeating_an_index() -> None:
     to_alice = Srtp(2, GCM).transform
     indexes = [to_alice.open_rtcp(each) for each in (before, after)]
     assert indexes[0] is not None and indexes[1] is not None and indexes[1][0] > indexes[0][0] + 4000
+
+
+@pytest.mark.parametrize("mode", ["verify", "srtp", "rtp"])
+def test_a_stream_that_is_no_rtp_has_no_keys(mode: str) -> None:
+    """`a=crypto` in a description of BFCP: whatever comes must not be read as SRTP."""
+    rig = Rig()
+    for leg, hint in (("a", ALICE), ("b", BOB)):
+        command = SetRemote("s", 0, leg, hint, hint, (hint[0],), opaque=True)  # type: ignore[arg-type]
+        assert rig.engine.command(command, rig.now) is None
+    rig.secure("a", mode, *((key(1),) if mode != "rtp" else ()), send=key(2) if mode == "srtp" else None)  # type: ignore[arg-type]
+    rig.secure("b", "rtp" if mode != "verify" else "pass")
+    for data in (b"", b"\x80", b"\x9f" + bytes(11), b"\x20" + bytes(40), b"\x80\xc8", bytes(3), b"\x16" + bytes(30)):
+        rig.heard("a", ALICE, data)
+        rig.heard("b", BOB, data)
+    assert (rig.stats("a").source is None) is (mode != "rtp")
+    crossed = rig.heard("a", ALICE, b"\x20BFCP")
+    assert media_of(crossed) == ([("b", b"\x20BFCP")] if mode == "rtp" else [])

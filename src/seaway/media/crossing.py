@@ -9,8 +9,10 @@ from seaway.media.latch import Verdict
 from seaway.media.legs import ComponentState
 from seaway.media.protection import Shield, crosses
 from seaway.wire.rtp.classify import PacketClass
+from seaway.wire.rtp.packet import is_rtp
+from seaway.wire.rtp.rtcp import is_rtcp
 
-__all__ = ["Crossing"]
+__all__ = ["Crossing", "well_formed"]
 
 
 class Crossing:
@@ -26,6 +28,8 @@ class Crossing:
         """A packet from an admitted source, as it is to go on; `None`: it does not count."""
         if kind is PacketClass.STUN:  # ends here; a stranger to the keys must not open the way with it
             return data if verdict is Verdict.ACCEPTED or not shield.keyed else None
+        if component.opaque:  # has no header to go by, so no key can be meant for it
+            return None if shield.keyed else data
         if kind is PacketClass.DTLS:
             return None
         turns = shield.turns
@@ -44,8 +48,22 @@ class Crossing:
         shield = peer.shield
         if shield is None or not shield.opens:
             return data
+        if component.opaque:
+            return None if shield.keyed else data
         turns = shield.turns
         sealed = shield.send(data, rtcp=kind is PacketClass.RTCP)
         if shield.turns != turns:
             self._note(peer.session.name)
         return sealed
+
+
+def well_formed(kind: PacketClass, data: bytes, component: ComponentState) -> bool:
+    """RTP on the RTP port only; RTCP on both (RFC 5761 puts it on the RTP port); DTLS records on both. Of a stream that
+    is no RTP anything."""
+    if component.opaque:
+        return True
+    if kind is PacketClass.RTP:
+        return component.component == "rtp" and is_rtp(data)
+    if kind is PacketClass.RTCP:
+        return is_rtcp(data)
+    return kind is PacketClass.DTLS and len(data) >= 13  # a record header, RFC 6347 §4.1

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from seaway.core.traversal.probe import Bound, Lost, SendProbe
 from seaway.identity.dtls import DtlsIdentity
 from seaway.media.allocate import Allocator, NoDemux, PortRefused, Ports
-from seaway.media.crossing import Crossing
+from seaway.media.crossing import Crossing, well_formed
 from seaway.media.demux import answer_probe, unbind
 from seaway.media.far_side import FarSides
 from seaway.media.fast import FastFlows
@@ -45,14 +45,16 @@ from seaway.media.protocol import (
 )
 from seaway.media.sessions import MAX_SESSIONS, MAX_STREAMS, SessionTable
 from seaway.wire.rtp.classify import PacketClass, classify, ssrc_of
-from seaway.wire.rtp.packet import is_rtp
-from seaway.wire.rtp.rtcp import is_rtcp
 from seaway.wire.stun.header import is_stun
 
-__all__ = ["IDLE_AFTER", "Engine", "Output", "SendPacket"]
+__all__ = ["EARLY", "IDLE_AFTER", "Engine", "Output", "SendPacket"]
 
 IDLE_AFTER = 30.0
 """Seconds without any accepted packet after which `Idle` is told, and again each time as long."""
+
+
+EARLY = 1.0
+"""Seconds for which a datagram of a handshake that came too early is kept: then it comes again (RFC 6347 §4.2.4.1)."""
 
 
 class SendPacket(NamedTuple):
@@ -122,7 +124,7 @@ class Engine:
         else:
             component = owner
         counter = component.counter
-        clear = self._accepted(component, kind, data, source, now) if _well_formed(kind, data, component) else None
+        clear = self._accepted(component, kind, data, source, now) if well_formed(kind, data, component) else None
         if clear is None:
             counter.refused += 1
             return
@@ -163,6 +165,8 @@ class Engine:
         elif component.kind != "demux":  # that was found by its source; a probe leg without a remote yet hears nobody
             return None
         if verdict is Verdict.REFUSED:
+            if kind is PacketClass.DTLS and component.remote is None:
+                component.early = data, source, now
             return None
         if shield is not None and shield.mode != "pass":
             if shield.mode == "dtls" and kind is PacketClass.DTLS:
@@ -307,7 +311,10 @@ class Engine:
             case AddStreams():
                 return self._named(self._table.add_streams(command, now))
             case SetRemote():
-                return self._far_sides.set_remote(command, now)
+                failed = self._far_sides.set_remote(command, now)
+                if failed is None:
+                    self._early(command, now)
+                return failed
             case Security():
                 return self._far_sides.secure(command)
             case Relabel():
@@ -325,6 +332,13 @@ class Engine:
         """Whether a session could be opened now, as far as ports go."""
         pool = self._table.pool
         return pool.used + pool.resting(now) < pool.size
+
+    def _early(self, command: SetRemote, now: float) -> None:
+        """A handshake that was faster than its signalling goes on, else its next try is a second away."""
+        for component in self._table.sessions[command.session].streams[command.stream].leg(command.leg).components:
+            early, component.early = component.early, None
+            if early is not None and now - early[2] <= EARLY:
+                self.receive(early[0], component.local, early[1], now)
 
     def _named(self, reply: Reply) -> Reply:
         """With the fingerprint of our certificate."""
@@ -380,15 +394,3 @@ class Engine:
             for leg in (stream.a, stream.b)
             for each in leg.components
         )
-
-
-def _well_formed(kind: PacketClass, data: bytes, component: ComponentState) -> bool:
-    """RTP on the RTP port only; RTCP on both (RFC 5761 puts it on the RTP port); DTLS records on both. Of a stream that
-    is no RTP anything."""
-    if component.opaque:
-        return True
-    if kind is PacketClass.RTP:
-        return component.component == "rtp" and is_rtp(data)
-    if kind is PacketClass.RTCP:
-        return is_rtcp(data)
-    return kind is PacketClass.DTLS and len(data) >= 13  # a record header, RFC 6347 §4.1
