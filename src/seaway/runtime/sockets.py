@@ -23,6 +23,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from seaway.catalog.model import Transport
 from seaway.catalog.resolve import Resolution
 from seaway.runtime.claims import Claim, claims_of
+from seaway.runtime.destinations import Destinations
 from seaway.runtime.holder import who_holds
 from seaway.wire.endpoint import shown as text_of
 
@@ -72,8 +73,7 @@ class Sockets:
         self._resting: dict[tuple[str, int], float] = {}  # (NIC address, port) -> when it was taken
         self._claims: dict[str, list[Claim]] = {}
         self._asked: dict[tuple[str, Transport, str, int | None, bool], tuple[Claim, ...]] = {}
-        self._own = {str(each.ip) for _, nic in self._node.nics for each in nic.addresses}
-        self._own |= {str(nic.public) for _, nic in self._node.nics if nic.public is not None}
+        self._destinations = Destinations(self._node)
         known = tuple(ip_network(each) for each in resolution.known_networks)
         for connection in resolution.connections:
             for claim in claims_of(connection, self._node, known):
@@ -208,20 +208,19 @@ class Sockets:
 
     def is_own(self, host: str) -> bool:
         """Whether `host` (an IP literal) is an address of this node, as it is or as a firewall translates it."""
-        return host in self._own
+        return host in self._destinations.own
 
     def choose(self, rows: Iterable[str], transport: Transport, remote: Address, nic: str) -> str:
         """The first of `rows` by which this node may send to `remote` from `nic`. Raises `SocketError`.
 
-        This is the guard against destinations named by the peer (R35): multicast, broadcast, unspecified and own
-        addresses are refused, and so is whatever no row covers.
+        This is the guard against destinations named by the peer (R35): what `destinations.py` refuses, and what no row
+        covers.
         """
         shown = f"{text_of(remote)}/{transport}"
         host = _literal(remote[0], "-", shown)
-        if host.is_multicast or host.is_unspecified or str(host) == "255.255.255.255" or self._is_broadcast(host):
-            raise SocketError("-", shown, "no unicast address", "nothing is sent there")
-        if str(host) in self._own:
-            raise SocketError("-", shown, "an address of this node itself", "nothing is sent there")
+        refusal = self._destinations.refusal(host)
+        if refusal is not None:
+            raise SocketError("-", shown, refusal, "nothing is sent there")
         facing = self._facing(nic)
         tried = []
         for row in rows:
@@ -238,10 +237,6 @@ class Sockets:
 
     def _facing(self, nic: str) -> str:
         return self._node.facing("outer" if nic == "outer" else "inner")[0]
-
-    def _is_broadcast(self, host: IPv4Address | IPv6Address) -> bool:
-        found = [nic.of_family(4) for _, nic in self._node.nics]
-        return any(each is not None and host == each.network.broadcast_address for each in found)
 
     def _claim(
         self, row: str, transport: Transport, nic: str, port: int, family: int | None, *, listens: bool = False
