@@ -1,4 +1,4 @@
-"""A core in a network namespace of its own with peers: SIPp with scenarios given as text, Kamailio, baresip."""
+"""A core, and an edge, in a network namespace of their own, with peers: SIPp, Kamailio, baresip."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from seaway.lab.phones.baresip import Account, Baresip
 from tests.runtime.rig import CORE as RIG_CORE
 from tests.runtime.rig import DEPLOYMENT, certificates
 
-__all__ = ["CORE", "DOMAIN", "HOST", "RegistrarSite"]
+__all__ = ["CORE", "DOMAIN", "EDGE", "HOST", "OUTSIDE", "RegistrarSite"]
 
 DOMAIN = "example.test"
 _NET = "10.66.1"
@@ -26,24 +26,41 @@ CORE = f"{_NET}.10"
 _HERE = Path(__file__).parent
 _ENVIRONMENT = {**os.environ, "PYTHONPATH": str(_HERE.parent / "src")}
 HOST = {name: f"{_NET}.{number}" for name, number in (("proxy", 60), ("alice", 71), ("bob", 72), ("sipp", 73))}
+EDGE = "10.66.3.20"
+OUTSIDE = "10.66.9.72"
 _NODE = """
-node = "core1"
+node = "{node}"
 deployment = "deployment.toml"
-run_dir = "run"
+run_dir = "run/{node}"
 [log]
-file = "core1.log"
+file = "{node}.log"
 [media]
 engine = "python"
 [tls]
 ca = "tls/ca.pem"
-certificate = "tls/core1.pem"
-key = "tls/core1.key"
-[registrar]
-minimum = 60
+certificate = "tls/{node}.pem"
+key = "tls/{node}.key"
+[[traversal]]
+name = "pair"
+user = "core1"
+password = "the password of the pair"
+"""
+_CORE = """
 [[rule]]
 priority = 10
 match = '.*@example\\.test'
 target = "registrations"
+"""
+_EDGE = """
+[sip]
+digest_algorithms = ["MD5"]
+[[domain]]
+name = "example.test"
+register_on = "pair"
+[[rule]]
+priority = 10
+match = '.*@example\\.test'
+target = "pair"
 """
 
 
@@ -54,6 +71,7 @@ class RegistrarSite:
         self.folder = folder
         folder.chmod(0o755)
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._nodes: list[subprocess.Popen[bytes]] = []
         self._phones: list[Baresip] = []
         self._port = 5070
         self._number = 0
@@ -68,23 +86,45 @@ class RegistrarSite:
         self._ip("link", "add", "inner", "type", "veth", "peer", "name", "unused")
         for name in ("inner", "unused"):
             self._ip("link", "set", name, "up")
-        for address in (CORE, *HOST.values()):
+        for address in (CORE, "10.66.2.20", EDGE, OUTSIDE, *HOST.values()):
             self._ip("address", "add", f"{address}/24", "dev", "inner")
         certificates(self.folder / "tls")
-        text = _NODE
+        text = _CORE
         for user in ("alice", "bob"):  # MD5: what all peers here know
             text += f'[[user]]\nname = "{user}"\nha1_md5 = "{ha1("MD5", user, DOMAIN, "secret-" + user)}"\n'
-        (self.folder / "core1.toml").write_text(text)
-        command = [sys.executable, "-m", "seaway.admin.cli", "node", "run", str(self.folder / "core1.toml")]
-        self.node = self.run(command, self.folder / "node.out")
-        self.ready()
+        self.node = self._start_node("core1", text)
 
-    def ready(self) -> dict[str, Any]:
-        """The processes of the node, once it is up. Raises LabError."""
-        path = self.folder / "run" / "ready"
-        wait_for(lambda: path.exists() or self.node.poll() is not None, 15.0, "the node does not start")
-        if self.node.poll() is not None:
-            raise LabError(f"the node ended: {(self.folder / 'node.out').read_text()[-500:]}")
+    def start_edge(self) -> None:
+        """The edge, which knows no user: registrations and credentials go to the core. Raises LabError."""
+        self._start_node("edge1", _EDGE)
+        self.wait_zone()
+
+    def wait_zone(self) -> None:
+        """Until core and edge are joined. Raises LabError."""
+
+        def active() -> bool:
+            return (self._status("core1", "zones") or [{}])[0].get("state") == "active"
+
+        wait_for(active, 40.0, "the traversal zone does not come up")
+
+    def _start_node(self, node: str, text: str) -> subprocess.Popen[bytes]:
+        path = self.folder / f"{node}.toml"
+        head, traversal = _NODE.format(node=node).split("[[traversal]]")
+        path.write_text(f"{head}[[traversal]]{traversal}{text}")
+        made = self.run(
+            [sys.executable, "-m", "seaway.admin.cli", "node", "run", str(path)], self.folder / f"{node}.out"
+        )
+        self._nodes.append(made)
+        self.ready(node, made)
+        return made
+
+    def ready(self, node: str = "core1", process: subprocess.Popen[bytes] | None = None) -> dict[str, Any]:
+        """The processes of a node, once it is up. Raises LabError."""
+        running = process or self.node
+        path = self.folder / "run" / node / "ready"
+        wait_for(lambda: path.exists() or running.poll() is not None, 15.0, f"{node} does not start")
+        if running.poll() is not None:
+            raise LabError(f"{node} ended: {(self.folder / f'{node}.out').read_text()[-500:]}")
         found: dict[str, Any] = json.loads(path.read_text())
         return found
 
@@ -97,12 +137,17 @@ class RegistrarSite:
 
     def registrations(self, user: str | None = None) -> list[dict[str, Any]] | None:
         """The rows of `seaway status registrations`; `None` while nobody answers."""
-        command = [sys.executable, "-m", "seaway.admin.cli", "status", "registrations", "--json"]
-        done = subprocess.run([*command, "--run-dir", str(self.folder / "run")], capture_output=True, text=True)
+        rows = self._status("core1", "registrations")
+        return rows and [row for row in rows if user is None or row["user"] == f"{user}@{DOMAIN}"]
+
+    def _status(self, node: str, view: str) -> list[dict[str, Any]] | None:
+        command = [sys.executable, "-m", "seaway.admin.cli", "status", view, "--json"]
+        folder = str(self.folder / "run" / node)
+        done = subprocess.run([*command, "--run-dir", folder], capture_output=True, text=True, env=_ENVIRONMENT)
         if done.returncode:
             return None
         rows: list[dict[str, Any]] = json.loads(done.stdout)
-        return [row for row in rows if user is None or row["user"] == f"{user}@{DOMAIN}"]
+        return rows
 
     def wait_registered(self, user: str, count: int = 1) -> list[dict[str, Any]]:
         """Until `user` has `count` bindings. Raises LabError."""
@@ -140,21 +185,23 @@ class RegistrarSite:
         wait_for(listening, 10.0, "kamailio does not listen")
         return place
 
-    def baresip(self, user: str, transport: str = "udp", proxy: str = f"{CORE}:5060", **more: Any) -> Baresip:
+    def baresip(
+        self, user: str, transport: str = "udp", proxy: str = f"{CORE}:5060", *, address: str = "", account: str = ""
+    ) -> Baresip:
         """A registered phone that answers by itself. Raises LabError."""
         self._number += 1
         number = self._number
         phone = _Phone(
             f"{user}{number}", self.folder / f"baresip-{user}-{number}",
             Account(user, f"secret-{user}", DOMAIN, transport, proxy), 440 + 100 * number,  # type: ignore[arg-type]
-            self.run, listen=f"{HOST[user]}:{self._next_port()}", control=4600 + number,
+            self.run, listen=f"{address or HOST[user]}:{self._next_port()}", control=4600 + number,
             interface="inner", namespace=self._space, rtp_ports=f"{18000 + 200 * number}-{18199 + 200 * number}",
         )  # fmt: skip
         config = phone.dir / "config"  # outbound wants to know which device it is (RFC 5626 §4.1)
         config.write_text(
             config.read_text().replace("module_tmp account.so", "module_tmp uuid.so\nmodule_tmp account.so")
         )
-        phone.more = more.get("account", "")
+        phone.more = account
         self._phones.append(phone)
         phone.launch()
         if not phone.registered(8.0):
@@ -197,7 +244,7 @@ class RegistrarSite:
         for phone in self._phones:
             phone.close()
         self._phones.clear()
-        self._end([each for each in self._processes if each is not self.node])
+        self._end([each for each in self._processes if each not in self._nodes])
 
     def close(self) -> None:
         self.end_peers()
