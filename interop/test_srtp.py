@@ -11,6 +11,7 @@ import pytest
 from interop.conftest import lab_name
 from interop.test_restart import _kill
 from seaway.lab.accounts import ALICE, BOB
+from seaway.lab.phones.baresip import Encryption
 from seaway.lab.session import CallReport
 from seaway.lab.stage import Stage
 
@@ -63,5 +64,50 @@ def test_srtp_goes_on_when_processes_are_killed(stage: Stage, child: str) -> Non
         call.join(30)
         (report,) = reports
         _secured(report)
+    finally:
+        session.close()
+
+
+@pytest.fixture
+def ending(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    """The edge ends SRTP: encrypted outside, in clear inside."""
+    with Stage.in_namespaces(lab_name("ending"), "dual", engine=request.param) as made:
+        config = made.pair.config("edge1")
+        inside = 'name = "pair"\nmedia_encryption = "force-unencrypted"'
+        outside = '\n[local_zone]\nmedia_encryption = "force-encrypted"\n'
+        config.write_text(config.read_text().replace('name = "pair"', inside, 1) + outside)
+        made.pair.start()
+        assert made.pair.wait_zone(10.0), made.pair.crash_report()
+        yield made
+        made.pair.stop()
+
+
+@pytest.mark.parametrize(
+    ("ending", "encryption"), [("tc", "srtp-mand"), ("userspace", "dtls_srtp")], indirect=["ending"]
+)
+def test_srtp_that_ends_goes_on_when_the_relay_is_killed(ending: Stage, encryption: Encryption) -> None:
+    """The worker has the sockets, the keys and the packet indexes; beside a kernel engine as well."""
+    session = ending.session()
+    try:
+        session.phone(ALICE, encryption).launch()
+        session.phone(BOB).launch()
+        assert session.registered("alice") and session.registered("bob")
+        reports: list[CallReport] = []
+        call = threading.Thread(target=lambda: reports.append(session.call(ALICE, BOB, talk=5.0)))
+        call.start()
+        time.sleep(2.0)
+        ((one, other),) = [
+            (stream["from_a"]["security"], stream["from_b"]["security"])
+            for row in ending.pair.status("edge1", "media") for stream in row["streams"]
+        ]  # fmt: skip
+        assert str(one).startswith("srtp A" if encryption == "srtp-mand" else "dtls A") and other == "rtp"
+        assert _kill(ending, "edge1", "relay") < 2.0
+        call.join(30)
+        (report,) = reports
+        assert report.good, report.problem()
+        (media,) = report.nodes["edge1"]["media"]
+        assert media["from_a"]["packets"] > 200 and media["from_a"]["max_gap_ms"] < 500, media
+        (relay,) = ending.pair.status("edge1", "relay")
+        assert relay["engine"] == ("tc" if encryption == "srtp-mand" else "userspace")
     finally:
         session.close()
