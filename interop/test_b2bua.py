@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from interop.conftest import lab_name
+from interop.sipp_b2bua import prack_callee, prack_caller, refer_callee, refer_caller, registering
 from interop.test_restart import _kill
 from seaway.admin.cli import main
-from seaway.lab.accounts import ALICE, BOB, LabUser
+from seaway.lab.accounts import ALICE, BOB, DAVE, LabUser
+from seaway.lab.dns import DOMAIN
 from seaway.lab.phones.baresip import Encryption
 from seaway.lab.session import Session
 from seaway.lab.stage import Stage
@@ -142,3 +146,63 @@ def _packets(phones: Session) -> tuple[int, int]:
     (row,) = phones.pair.status("edge1", "media")
     (stream,) = row["streams"]
     return stream["from_a"]["packets"], stream["from_b"]["packets"]
+
+
+class _Sipp:
+    """Two SIPp users in one host inside: bob is registered and takes a call, dave calls."""
+
+    def __init__(self, stage: Stage, bench: Path) -> None:
+        self.stage, self.dir = stage, bench
+        assert stage.network is not None
+        plan = stage.network.plan
+        self.here, self.core = plan.host(DAVE.host).address, f"{plan.host('core1').address}:5060"
+
+    def start(self, name: str, scenario: str, port: int, *more: str) -> subprocess.Popen[bytes]:
+        path = self.dir / f"{name}.xml"
+        path.write_text(scenario)
+        command = [
+            "sipp", self.core, "-sf", str(path), "-m", "1", "-nostdin", "-i", self.here, "-mi", self.here, "-p",
+            str(port), "-s", name, "-timeout", "12", "-timeout_error", "-trace_err", "-error_file",
+            str(self.dir / f"{name}-errors.log"), *more,
+        ]  # fmt: skip
+        return self.stage.machines.start(DAVE.host, command, self.dir / f"{name}.log")
+
+    def run(self, caller: str, callee: str) -> None:
+        """Register bob, let him wait, let dave call; both scenarios have to end well."""
+        assert self.start("bob", registering("bob", BOB.password, DOMAIN), 5090).wait(10) == 0, self.said("bob")
+        waiting = self.start("bob", callee, 5090, "-aa")
+        time.sleep(0.3)
+        calling = self.start("dave", caller, 5092)
+        try:
+            assert calling.wait(15) == 0, self.said("dave")
+            assert waiting.wait(5) == 0, self.said("bob")
+        finally:
+            for each in (waiting, calling):
+                each.kill()
+                each.wait()
+
+    def said(self, name: str) -> str:
+        path = self.dir / f"{name}-errors.log"
+        return " ".join(path.read_text(errors="replace").split())[-1500:] if path.exists() else "nothing"
+
+
+def test_sipp_prack_update_and_a_late_offer(stage: Stage, tmp_path: Path) -> None:
+    caller = prack_caller("dave", "bob", DOMAIN, DAVE.password)
+    _Sipp(stage, tmp_path).run(caller, prack_callee())
+    row = stage.pair.status("core1", "history")[-1]
+    assert row["mode"] == "b2bua" and row["reason"] == "hung up by the caller", row
+
+
+def test_sipp_is_transferred_to_a_phone(stage: Stage, tmp_path: Path) -> None:
+    """The phone is outside and encrypted; what stays is SIPp, which answers a re-INVITE with the phone's offer."""
+    session = stage.session()
+    try:
+        session.phone(ALICE, "srtp-mand").launch()
+        assert session.registered("alice")
+        caller = refer_caller("dave", "bob", DOMAIN, DAVE.password)
+        _Sipp(stage, tmp_path).run(caller, refer_callee("bob", "alice", DOMAIN))
+        assert session.phones["alice"].wait("CALL_CLOSED"), "the phone was not told of the end"
+    finally:
+        session.close()
+    reasons = [row["reason"] for row in stage.pair.status("core1", "history")[-2:]]
+    assert sorted(reasons) == ["hung up by the caller", "transferred"]

@@ -140,6 +140,37 @@ def test_the_party_that_stays_hangs_up_meanwhile() -> None:
     bench.over()
 
 
+def test_a_transfer_before_the_callers_ack_has_come() -> None:
+    """Found with SIPp: a callee that refers at once. The re-INVITE waits; 491 to it is tried again."""
+    bench = Bench()
+    alice, bob, sent, came = bench.calling()
+    carol = bench.ua("carol")
+    alice.auto_ack = False
+    bob.automatic[b"NOTIFY"] = 200
+    bob.reply(came, 200, sdp(BOB, 40000))
+    bench.net.run(0.2)
+    refer = bob.ask(bob.dialog(came), "REFER", b"", TO_CAROL)
+    carol.reply(carol.take("INVITE"), 200, sdp(CAROL, 50000))
+    bench.net.run(0.2)
+    assert refer.final == 202 and not alice.inbox
+    alice.ack(sent)
+    tag = next(iter(sent.dialogs.values())).local_tag.decode()
+    alice.reply(alice.take("INVITE", 5), 491, tag=tag)
+    alice.reply(alice.take("INVITE", 5), 200, sdp(ALICE, 30020), tag=tag)
+    bench.net.run(0.5)
+    assert fragments(bob)[-1] == ("SIP/2.0 200 OK", "terminated")
+
+
+def test_a_party_that_is_always_busy_ends_the_transfer() -> None:
+    bench = Bench()
+    alice, bob, carol, _, _, _ = referred(bench)
+    carol.reply(carol.take("INVITE"), 200, sdp(CAROL, 50000))
+    alice.automatic[b"INVITE"] = 491
+    bench.net.run(30)
+    assert fragments(bob)[-1] == ("SIP/2.0 491 Request Pending", "terminated")
+    assert carol.history[-1].request.method == b"BYE" and len(bench.calls()) == 1
+
+
 def test_no_subscription_when_none_is_wanted() -> None:
     """RFC 4488."""
     bench = Bench()

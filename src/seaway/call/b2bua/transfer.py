@@ -24,6 +24,7 @@ from seaway.call.record import Call
 from seaway.core.sip.context import Context, Target
 from seaway.core.sip.dialog import Dialog
 from seaway.core.sip.io import Flow, Hop
+from seaway.core.sip.offer_answer import glare_delay
 from seaway.core.sip.session_timer import SessionTimer
 from seaway.wire.sip.message import Response
 from seaway.wire.sip.nameaddr import NameAddr
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from seaway.call.zones import Zone
 
 Headers = tuple[tuple[bytes, bytes], ...]
+_MOST_TRIES = 4  # re-INVITEs of the party that stays, while it has one of its own
 
 
 class Transfer:
@@ -48,6 +50,7 @@ class Transfer:
         self._target = target
         self._referral = Referral(leg, context.request)
         self._locating = 0
+        self._tries = 0
         self._outs: dict[InviteOut, tuple[Target, SessionTimer]] = {}
         self._zone: Zone | None = None
         self._joined: Leg | None = None  # attended: the leg that is taken over, and
@@ -62,7 +65,7 @@ class Transfer:
     def start(self, now: float) -> None:
         """Raises `SipError` for a Refer-To that cannot be followed."""
         stack, leg = self._stack, self.leg
-        if leg.transfer is not None or self.stays.busy or not self.stays.confirmed:
+        if leg.transfer is not None or not self.stays.confirmed:
             stack.respond(self._context, 491, now)
             return
         where = invitation(self._target)
@@ -198,15 +201,27 @@ class Transfer:
         stays = self.stays
         if self._over:
             return
+        if stays.busy:  # its ACK is still on the way, or it is changing something itself
+            self._ask_later(told, now)
+            return
         request = stays.dialog.request(b"INVITE", (*stays.contact_headers(), *stays.timer.request_headers(), *SDP))
         request.set_body(told)
         where = stays.where(request, now)
-        if where is None or stays.busy or not stays.confirmed:
-            self._fail(491, "the party that stays has a request of its own open", now)
+        if where is None or not stays.confirmed:
+            self._fail(480, "the party that stays cannot be reached", now)
             return
         stays.offers.offered()
         out = stays.invite_out = InviteOut(self._stack, request, where, _Second(self, told))
         out.send(now)
+
+    def _ask_later(self, told: bytes, now: float) -> None:
+        """RFC 3261 §14.1: wait a while, then try again."""
+        self._tries += 1
+        if self._tries > _MOST_TRIES:
+            self._fail(491, "the party that stays has a request of its own open", now)
+            return
+        delay = glare_delay(self.stays.dialog.uac, self._stack.random(2))
+        self._stack.timers.start(delay, now, lambda when: self._ask(told, when))
 
     def agreed(self, out: InviteOut, told: bytes, response: Response, now: float) -> None:
         """The party that stays answered."""
@@ -225,10 +240,13 @@ class Transfer:
             now, answer=True,
         )  # fmt: skip
 
-    def declined(self, status: int, now: float) -> None:
-        """The party that stays refused the new session."""
+    def declined(self, told: bytes, status: int, now: float) -> None:
+        """The party that stays refused the new session, for now (491) or for good."""
         self.stays.invite_out = None
         self.stays.offers.rolled_back()
+        if status == 491 and not self._over:
+            self._ask_later(told, now)
+            return
         self._fail(status, "the party that stays refused", now)
 
     def _join_legs(self, answer: bytes, now: float) -> None:
@@ -318,4 +336,4 @@ class _Second:
         self._transfer.agreed(out, self._told, response, now)
 
     def refused(self, out: InviteOut, status: int, response: Response | None, now: float) -> None:
-        self._transfer.declined(status, now)
+        self._transfer.declined(self._told, status, now)
