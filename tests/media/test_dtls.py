@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from seaway.core.srtp.suites import SUITES
 from seaway.identity.dtls import create_identity
@@ -236,3 +238,43 @@ def test_an_ended_handshake_is_let_go() -> None:
     assert deadline is not None
     association.handle_timeout(deadline)
     assert association._connection is None and association.keys is not None and association.next_deadline() is None
+
+
+def test_a_forged_alert_ends_no_handshake() -> None:
+    peer = Peer(client=True)
+    association = waiting(peer.fingerprint())
+    association.receive(peer.send()[0], THERE, 0.0)
+    association.receive(peer.send(drained(association)[0][0])[0], THERE, 0.0)
+    flight = drained(association)
+    for sequence in range(5, 9):  # fatal: handshake_failure
+        association.receive(b"\x15\xfe\xfd\0\0" + bytes([0, 0, 0, 0, 0, sequence]) + b"\0\x02\x02\x28", THERE, 0.0)
+    assert association.failure is None
+    for data, _ in flight:
+        for answer in peer.send(data):
+            association.receive(answer, THERE, 0.1)
+    assert association.keys is not None
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.binary(max_size=80), max_size=6), st.booleans())
+def test_nothing_that_a_peer_sends_raises(parts: list[bytes], client: bool) -> None:
+    """In a handshake, and when it has ended: records of any kind, with any content, in any epoch."""
+    peer = Peer(client=client)
+    association = waiting(peer.fingerprint(), role="passive" if client else "active")
+    hostile = [
+        bytes([kind]) + b"\xfe\xfd" + epoch + bytes(6) + len(part).to_bytes(2, "big") + part
+        for part in parts for kind in (20, 21, 22, 23) for epoch in (b"\0\0", b"\0\1")
+    ]  # fmt: skip
+    if client:
+        association.receive(peer.send()[0], THERE, 0.0)
+        association.receive(peer.send(drained(association)[0][0])[0], THERE, 0.0)
+    else:
+        association.start(THERE, 0.0)
+    for data in (*hostile, *parts):
+        association.receive(data, THERE, 0.1)
+        association.receive(data, ELSEWHERE, 0.1)
+    drained(association)
+    ended = waiting(peer.fingerprint())
+    shake(ended, Peer(client=True))
+    for data in (*hostile, *parts):
+        ended.receive(data, THERE, 0.1)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from seaway.wire.dtls import datagrams, hello_verify_request, parse_client_hello, sane
+from seaway.wire.dtls import datagrams, hello_verify_request, parse_client_hello, sane, without_clear_alerts
 
 BODY = b"\xfe\xfd" + bytes(range(32)) + b"\x02SI" + b"\x03COO" + b"\0\x02\xc0\x2b\x01\0"
 
@@ -61,7 +63,20 @@ def test_flights_are_cut_between_records() -> None:
     assert datagrams(b"", 50) == []
 
 
+def test_alerts_in_clear_are_taken_out() -> None:
+    alert, sealed, hello = record(b"\x02\x28", kind=21), record(b"x" * 20, kind=21, epoch=1), record(message())
+    assert without_clear_alerts(alert + hello + alert + sealed) == hello + sealed
+    assert without_clear_alerts(alert) == b""
+
+
 def test_sanity() -> None:
     assert sane(record(message()) + record(b"x", epoch=1)) and sane(record(b"x", kind=20))
     assert not sane(b"") and not sane(record(message())[:-1]) and not sane(record(b"short"))
     assert not sane(record(message(length=16385)))
+
+
+@given(st.binary(max_size=120))
+def test_any_octets_are_read_without_an_error(data: bytes) -> None:
+    for given_data in (data, record(data), record(message(data)), record(message(BODY[:34] + data))):
+        parse_client_hello(given_data)
+        sane(given_data)

@@ -23,7 +23,7 @@ from seaway.core.srtp.keys import MasterKey
 from seaway.core.srtp.suites import SUITES
 from seaway.identity.dtls import DtlsIdentity
 from seaway.media.protocol import Address, Fingerprint, SrtpSuite
-from seaway.wire.dtls import datagrams, hello_verify_request, parse_client_hello, sane
+from seaway.wire.dtls import datagrams, hello_verify_request, parse_client_hello, sane, without_clear_alerts
 
 __all__ = ["GIVE_UP", "Association"]
 
@@ -85,7 +85,7 @@ class Association:
         """A datagram of DTLS records from an address that may have media."""
         if self._over and (self._connection is None or source != self.source):
             return
-        if not sane(data):
+        if not sane(data) or not (data := without_clear_alerts(data)):
             return
         if self._connection is not None and source == self.source:
             self._heard = now

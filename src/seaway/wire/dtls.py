@@ -6,12 +6,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["MAX_HANDSHAKE", "ClientHello", "datagrams", "hello_verify_request", "parse_client_hello", "sane"]
+__all__ = [
+    "MAX_HANDSHAKE",
+    "ClientHello",
+    "datagrams",
+    "hello_verify_request",
+    "parse_client_hello",
+    "sane",
+    "without_clear_alerts",
+]
 
 MAX_HANDSHAKE = 16 * 1024
 """Octets of the longest handshake message that a peer may send: a certificate and its chain (rule R19)."""
 
-_HANDSHAKE = 22
+_ALERT, _HANDSHAKE = 21, 22
 _CLIENT_HELLO, _HELLO_VERIFY_REQUEST = 1, 3
 _RECORD, _MESSAGE = 13, 12  # octets of their headers
 _DTLS_1_0 = b"\xfe\xff"
@@ -74,6 +82,18 @@ def sane(data: bytes) -> bool:
                 return False
         position = end
     return position > 0
+
+
+def without_clear_alerts(data: bytes) -> bytes:
+    """`sane` records but for alerts in clear: anybody who guesses the address could end a handshake with one, and a
+    real one says no more than silence (RFC 6347 §4.1.2.7)."""
+    kept, position = b"", 0
+    while position < len(data):
+        end = position + _RECORD + int.from_bytes(data[position + 11 : position + 13], "big")
+        if data[position] != _ALERT or data[position + 3 : position + 5] != b"\0\0":
+            kept += data[position:end]
+        position = end
+    return kept
 
 
 def datagrams(flight: bytes, largest: int) -> list[bytes]:

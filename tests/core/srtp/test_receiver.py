@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from seaway.core.srtp.receiver import MAX_SOURCES, Receiver
+from seaway.core.srtp.sender import Sender
+from seaway.core.srtp.suites import SUITES
 from seaway.core.srtp.transform import transform_of
+from seaway.wire.rtp.packet import is_rtp
+from seaway.wire.rtp.rtcp import is_rtcp
 
 from .test_transform import master_of
 
@@ -102,3 +109,18 @@ def test_another_process_goes_on() -> None:
     second = Receiver(MASTER, first.known())
     assert not second.authentic_rtp(sealed(7 * 65536)) and second.authentic_rtp(sealed(7 * 65536 + 1))
     assert second.open_rtcp(rtcp(12)) is None and second.open_rtcp(rtcp(13)) is not None
+
+
+@given(st.binary(min_size=12, max_size=120), st.sampled_from(sorted(SUITES)), st.binary(max_size=4))
+def test_no_well_formed_packet_raises(data: bytes, suite: str, mki: bytes) -> None:
+    receiver, sender = Receiver(master_of(suite, mki)), Sender(master_of(suite, mki))
+    packet = bytes([data[0] & 0x3F | 0x80]) + data[1:]
+    if is_rtp(packet):
+        receiver.open_rtp(packet)
+        receiver.authentic_rtp(packet, passed=2**40)
+        sealed = sender.seal_rtp(packet)
+        assert sealed is not None and Receiver(master_of(suite, mki)).open_rtp(sealed) == packet
+    if is_rtcp(packet):
+        receiver.open_rtcp(packet)
+        sealed = sender.seal_rtcp(packet)
+        assert sealed is not None and Receiver(master_of(suite, mki)).open_rtcp(sealed) == packet

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from contextlib import suppress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from seaway.wire.errors import WireError
 from seaway.wire.sdp.crypto import CryptoLine, InlineKey, parse_crypto
@@ -51,3 +54,10 @@ def test_what_is_none_is_refused_without_the_key(value: bytes) -> None:
 
 def test_no_key_in_the_repr() -> None:
     assert repr(KEY) not in repr(parse_crypto(b"1 X inline:" + TEXT))
+
+
+@given(st.binary(max_size=200))
+def test_any_octets_are_a_line_or_a_wire_error(data: bytes) -> None:
+    for value in (data, b"1 AES_CM_128_HMAC_SHA1_80 inline:" + data, b"1 X inline:" + TEXT + b"|" + data):
+        with suppress(WireError):
+            parse_crypto(value)
