@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from OpenSSL import crypto
 
 from seaway.core.srtp.suites import SUITES
 from seaway.identity.dtls import create_identity
+from seaway.media import dtls as module
 from seaway.media.dtls import GIVE_UP, Association
 from seaway.media.protocol import Fingerprint
 
@@ -15,6 +19,16 @@ from .dtls_peer import Peer
 from .harness import Random
 
 IDENTITY = create_identity()
+EXPLICIT = (
+    "MIICaTCCAg+gAwIBAgIUdPGQY0TDAWWePcoyDNSSSiRi3dkwCgYIKoZIzj0EAwIwDzENMAsGA1UEAwwEcGVlcjAgFw0yNjExMjUxNTMxNTZa"
+    "GA8yMTI2MTEwMTE1MzE1NlowDzENMAsGA1UEAwwEcGVlcjCCAUswggEDBgcqhkjOPQIBMIH3AgEBMCwGByqGSM49AQECIQD/////AAAAAQAA"
+    "AAAAAAAAAAAAAP///////////////zBbBCD/////AAAAAQAAAAAAAAAAAAAAAP///////////////AQgWsY12Ko6k+ez671VdpiGvGUdBrDM"
+    "U7D2O848PifSYEsDFQDEnTYIhucEk2pmeOETnSa3gZ9+kARBBGsX0fLhLEJH+Lzm5WOkQPJ3A32BLeszoPShOUXYmMKWT+NC4v4af5uO5+tK"
+    "fA+eFivOM1drMV7Oy7ZAaDe/UfUCIQD/////AAAAAP//////////vOb6racXnoTzucrC/GMlUQIBAQNCAATCapPlTzKjB5UnNKnbFzHZriVH"
+    "VYhAZmuNgYqEQR0CP3fqZ7+5FFPfrYKKsA2PpZ0GJvD8NffOj046C1wDA9kgo1MwUTAdBgNVHQ4EFgQUVOuwc6JdkfMGHlbcf0yPsMlki3Iw"
+    "HwYDVR0jBBgwFoAUVOuwc6JdkfMGHlbcf0yPsMlki3IwDwYDVR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNIADBFAiAueHG8puD2SCLf0naz"
+    "aTtajRVfPZ1S3ecFwE10Tik8DwIhAP8p5ZmRmBgO64W51TRFEHUwNTe8l3GfBLjRUAdwJ+1/"
+)
 THERE, ELSEWHERE = ("192.0.2.10", 40000), ("192.0.2.10", 40002)
 
 
@@ -253,6 +267,15 @@ def test_a_forged_alert_ends_no_handshake() -> None:
         for answer in peer.send(data):
             association.receive(answer, THERE, 0.1)
     assert association.keys is not None
+
+
+def test_r19_a_curve_with_explicit_parameters_is_refused() -> None:
+    """OpenSSL CVE-2022-0778 against WebRTC. The certificate was made with `openssl ecparam -param_enc explicit`."""
+    certificate = crypto.load_certificate(crypto.FILETYPE_ASN1, b64decode(EXPLICIT))
+    shown = (Fingerprint("sha-256", certificate.digest("sha256").decode()),)
+    assert "explicit parameters" in module._mismatch(certificate, shown)
+    usual = crypto.X509.from_cryptography((peer := Peer(client=True)).certificate)
+    assert module._mismatch(usual, (peer.fingerprint(),)) == ""
 
 
 @settings(max_examples=60, deadline=None)

@@ -39,6 +39,9 @@ _PROFILES: dict[bytes, SrtpSuite] = {
     b"SRTP_AEAD_AES_128_GCM": "AEAD_AES_128_GCM",
     b"SRTP_AES128_CM_SHA1_80": "AES_CM_128_HMAC_SHA1_80",
 }
+_EXPLICIT_CURVE = bytes.fromhex("06072a8648ce3d020130")
+"""id-ecPublicKey and then a SEQUENCE in place of a curve's name (RFC 5480 §2.1.1 forbids it, rule R19)."""
+
 _CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL"
 _HASHES = {"sha-512": "sha512", "sha-384": "sha384", "sha-256": "sha256"}  # strongest first
 
@@ -251,9 +254,11 @@ def _mismatch(certificate: crypto.X509, fingerprints: tuple[Fingerprint, ...]) -
     if not any(each.hash == strongest and hmac.compare_digest(each.value, found) for each in fingerprints):
         return "the certificate of the far side is not the one that was signalled"
     try:
-        certificate.to_cryptography().public_key()  # rule R19: no curve of its own making
+        certificate.to_cryptography().public_key()
     except (ValueError, UnsupportedAlgorithm):
-        return "the key in the certificate of the far side has explicit parameters or is malformed"
+        return "the key in the certificate of the far side is malformed or of an unknown kind"
+    if _EXPLICIT_CURVE in crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate):
+        return "the key in the certificate of the far side has a curve with explicit parameters"
     return ""
 
 
