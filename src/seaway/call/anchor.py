@@ -336,7 +336,7 @@ class Anchor:
             held.refuse(503, "the media relay does not answer")
             return
         try:
-            undo_null_hold(held.sdp)
+            undo_null_hold(held.sdp, held.message.body)
             remote = read_remote(held.sdp)
             for what in not_carried(held.sdp):
                 self._log("media.not_carried", "warning", what=what, why="the relay carries UDP only", **call.facts())

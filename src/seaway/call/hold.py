@@ -13,8 +13,11 @@ _NULL = frozenset(("0.0.0.0", "::"))
 _MUTED = {b"sendrecv": b"sendonly", b"recvonly": b"inactive"}
 
 
-def undo_null_hold(session: Session) -> None:
-    """Where a running stream has the null address, make its direction say that nothing is received."""
+def undo_null_hold(session: Session, body: bytes) -> None:
+    """Where a running stream has the null address, make its direction say that nothing is received. `body` is what
+    `session` was read from: nearly always one look at it is enough."""
+    if b"IP4 0.0.0.0" not in body and b"IP6 ::" not in body:
+        return
     for index, media in enumerate(session.media):
         connection = session.connection_of(index)
         if not media.enabled or connection is None or connection.address not in _NULL:

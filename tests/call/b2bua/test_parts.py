@@ -123,11 +123,13 @@ def test_scrub_leaves_no_place_of_a_refused_stream() -> None:
     ("said", "meant"), [(b"sendrecv", b"sendonly"), (b"recvonly", b"inactive"), (b"sendonly", b"sendonly")]
 )
 def test_null_hold(said: bytes, meant: bytes) -> None:
-    session = parse_sdp(sdp("0.0.0.0", 1000).replace(b"sendrecv", said))
-    undo_null_hold(session)
+    body = sdp("0.0.0.0", 1000).replace(b"sendrecv", said)
+    session = parse_sdp(body)
+    undo_null_hold(session, body)
     assert session.direction_of(0) == meant
-    other = parse_sdp(sdp("192.0.2.1", 1000).replace(b"sendrecv", said))
-    undo_null_hold(other)
+    body = sdp("192.0.2.1", 1000).replace(b"sendrecv", said)
+    other = parse_sdp(body)
+    undo_null_hold(other, body)
     assert other.direction_of(0) == said
 
 

@@ -91,7 +91,11 @@ class B2bua:
         """Whether the INVITE of `search` is to be asked of `group` here and not by the proxy."""
         if search.agent is not None:
             return True
-        return any(differ(search.zone, one.zone or self._zones.local) for one in group)
+        zone, local = search.zone, self._zones.local
+        for one in group:  # a loop: this is asked for each call
+            if differ(zone, one.zone or local):
+                return True
+        return False
 
     def ask(self, search: Search, group: Group, now: float) -> None:
         """Send the INVITE of `search` to `group`; `context.payload` leads back to its sender."""
@@ -204,7 +208,7 @@ class B2bua:
 
     def ack(self, request: Request, now: float) -> bool:
         """An ACK for a 2xx; false: not for one of ours."""
-        if request.require(b"call-id") not in self._legs:
+        if not self._legs or request.require(b"call-id") not in self._legs:
             return False
         leg = self._leg_of(request)
         if leg is None:
