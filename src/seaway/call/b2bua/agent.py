@@ -74,6 +74,7 @@ class B2bua:
             **{each.name: Zone(each.name, "dns", each.settings) for each in config.dns_zones},
         }  # fmt: skip
         self._calls: dict[str, B2buaCall] = {}
+        self._between: dict[tuple[str, str], bool] = {}  # by the names of two zones
         self._legs: dict[bytes, list[Leg]] = {}
 
     @property
@@ -91,11 +92,15 @@ class B2bua:
         """Whether the INVITE of `search` is to be asked of `group` here and not by the proxy."""
         if search.agent is not None:
             return True
-        zone, local = search.zone, self._zones.local
-        for one in group:  # a loop: this is asked for each call
-            if differ(zone, one.zone or local):
-                return True
-        return False
+        return any([self._differs(search.zone, one.zone or self._zones.local) for one in group])
+
+    def _differs(self, ingress: Zone, egress: Zone) -> bool:
+        """`differ`, remembered: it is asked for each call."""
+        key = ingress.name, egress.name
+        known = self._between.get(key)
+        if known is None:
+            known = self._between[key] = differ(ingress, egress)
+        return known
 
     def ask(self, search: Search, group: Group, now: float) -> None:
         """Send the INVITE of `search` to `group`; `context.payload` leads back to its sender."""
