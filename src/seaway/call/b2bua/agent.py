@@ -92,7 +92,7 @@ class B2bua:
         """Whether the INVITE of `search` is to be asked of `group` here and not by the proxy."""
         if search.agent is not None:
             return True
-        return any([self._differs(search.zone, one.zone or self._zones.local) for one in group])
+        return any(self._differs(search.zone, one.zone or self._zones.local) for one in group)
 
     def _differs(self, ingress: Zone, egress: Zone) -> bool:
         """`differ`, remembered: it is asked for each call."""
