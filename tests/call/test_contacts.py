@@ -9,6 +9,7 @@ import pytest
 
 from seaway.call.config import NeighbourZone, Rule
 from seaway.core.sip.io import Hop
+from seaway.core.sip.registrar import Bounds
 
 from ..support.messages import as_response, header, request
 from ..support.net import Network
@@ -92,6 +93,20 @@ def test_flows_of_one_device_are_tried_one_after_the_other() -> None:
     assert (invites(first), invites(second), dialog.statuses[-1]) == (1, 2, 200)
     left = site.core.core.snapshot("registrations", site.net.now)
     assert [row["contact"] for row in left if row["user"] == "bob@example.test"] == [first.contact_uri], "430 ends it"
+
+
+@pytest.mark.parametrize(
+    ("transport", "params", "promised"),
+    [("tcp", device(1), [90.0]), ("tls", device(1), [90.0]), ("udp", device(1), []), ("tcp", device(), []),
+     ("tcp", "", [])],
+)  # fmt: skip
+def test_a_phone_with_outbound_promises_keep_alives(transport: str, params: str, promised: list[float]) -> None:
+    """RFC 5626 §5.4: the flow is given up when it does not keep to the Flow-Timer."""
+    site = Site(registrar=Bounds(flow_timer=90))
+    phone = site.phone("bob", 30, transport, params=params, headers=OUTBOUND)
+    response = phone.registered[-1][1]
+    assert response is not None and (response.get(b"flow-timer") == b"90") == (params == device(1))
+    assert [each.seconds for each in site.core.promised] == promised
 
 
 @pytest.mark.parametrize("kind", ["pub", "temp"])
@@ -194,8 +209,6 @@ def test_a_path_of_an_unknown_proxy_leads_back_over_its_flow_only() -> None:
 
 def test_a_preloaded_service_route_is_taken_off() -> None:
     """RFC 3608: what we give out as Service-Route names us; the request is authenticated as any other."""
-    from seaway.core.sip.registrar import Bounds
-
     site = Site(registrar=Bounds(service_route=(f"<sip:{CORE};lr>".encode(),)))
     alice, bob = site.phone("alice", 20), site.phone("bob", 30)
     response = alice.registered[-1][1]

@@ -164,6 +164,38 @@ def test_another_edge_process_knows_udp_phones_by_their_token() -> None:
     assert dialog.statuses[-1] == 200 and invites(bob) == 1
 
 
+def test_known_and_unknown_users_get_the_same_answer() -> None:
+    """R43, through the edge: status, header fields and their length; a wrong password is an offence of the phone."""
+    both = pair()
+    seen = []
+    for user, address in (("bob", "198.51.100.30"), ("boo", "198.51.100.31")):
+        phone = Phone(both.net, user, (address, 5060), Hop("udp", EDGE, 5060, "inner"), password="wrong")
+        assert phone.register() == 401
+        response = phone.registered[-1][1]
+        assert response is not None
+        seen.append([(name, len(line)) for name, line in zip(response.names, response.lines, strict=True)])
+    assert seen[0] == seen[1]
+    assert [each.flow.remote[0] for each in both.edge.offences] == ["198.51.100.30", "198.51.100.31"]
+
+
+def test_questions_are_bounded() -> None:
+    """R41: what waits for the core is bounded for each source, and forgotten when it is answered."""
+    both = pair()
+    both.net.latency = 1.0  # answers take their time
+    delegates = both.edge.core._registering._authorising._delegates
+    asked: list[int] = []
+    for _ in range(60):
+        delegates.ask(
+            "traversal", b"example.test", b"REGISTER", b"Digest x", "198.51.100.30",
+            lambda status, now: asked.append(status), both.net.now,
+        )  # fmt: skip
+    both.net.drain(both.edge)
+    assert asked == [503] * 10, "at most 50 of one source"
+    both.net.run(30)
+    assert sorted(set(asked)) == [400, 503] and len(asked) == 60
+    assert delegates._pending == 0 and not delegates._sources
+
+
 def test_while_the_core_cannot_be_reached_registrations_get_503() -> None:
     both = pair()
     both.net.unreachable.add((EDGE_INNER, 7001))

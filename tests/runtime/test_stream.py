@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from seaway.call.config import Listener
+from seaway.call.events import KeepFlow
 from seaway.core.sip.io import Hop
 from seaway.identity.ca import create_authority, issue
 from seaway.observe.counters import Counters
@@ -221,6 +222,31 @@ def test_slow_senders_are_closed_and_idle_ones_that_spoke_are_not(files: Path) -
             assert made.core.closed[-1][1] == "half a message for 0.3 s"
             assert made.driver.counters.get("sip.stream.slow") == 3
             await until(lambda: len(made.connections) == 0)
+
+    run(main)
+
+
+def test_a_phone_that_promised_keep_alives_and_is_silent_is_gone(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RFC 5626 §4.4, Flow-Timer: a CRLF is enough to stay; without any the flow is given up. Others may be silent."""
+    monkeypatch.setattr("seaway.runtime.stream._GRACE", 0.1)
+
+    async def main() -> None:
+        async with edge(files, patience=30.0) as made:
+            ends = [await dial() for _ in range(3)]
+            for reader, writer in ends:
+                writer.write(message())
+                await within(reader.readexactly(len(message())))
+            flows = [flow for _, flow in made.core.received]
+            for flow in flows[:2]:
+                made.core.outputs.append(KeepFlow(flow, 0.9))
+            made.driver.settle(0.0)
+            for _ in range(12):
+                await asyncio.sleep(0.2)
+                ends[0][1].write(b"\r\n\r\n")
+            assert [flow for flow, _ in made.core.closed] == [flows[1]]
+            assert made.core.closed[0][1] == "no keep-alive within 0.9 s"
+            assert made.driver.counters.get("sip.stream.silent") == 1
+            await until(lambda: set(made.driver.promised) == {flows[0].id})
 
     run(main)
 

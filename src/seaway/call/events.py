@@ -51,4 +51,12 @@ class KeepDue:
     """Registrations have changed: `Control.changes` gives what to keep over a restart. Soon, not at once."""
 
 
-ControlOutput = Send | SendTo | CloseFlow | Resolve | MediaCommand | AskPolicy | LogEvent | Offence | KeepDue
+@dataclass(frozen=True, slots=True)
+class KeepFlow:
+    """The peer of a stream has promised a keep-alive every `seconds` (RFC 5626 §5.4): silent for longer, it is gone."""
+
+    flow: Flow
+    seconds: float
+
+
+ControlOutput = Send | SendTo | CloseFlow | Resolve | MediaCommand | AskPolicy | LogEvent | Offence | KeepDue | KeepFlow

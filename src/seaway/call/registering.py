@@ -8,7 +8,7 @@ from typing import Any
 from seaway.call.admission import Refusal, address_of_record
 from seaway.call.authorising import Authorising
 from seaway.call.config import ControlConfig, Registrations
-from seaway.call.events import LogEvent
+from seaway.call.events import KeepFlow, LogEvent
 from seaway.call.kept import Keeper
 from seaway.call.passing import Passing
 from seaway.call.refusing import Refusals
@@ -56,6 +56,7 @@ class Registering:
         self._rules = {each.name.lower().encode(): _Rules(each) for each in config.registrations}
         self._dates = dates
         self._domains = frozenset(domain.lower().encode() for domain in config.domains)
+        self._flow_timer = float(config.registrar.flow_timer)
         self._sides = sides
         self._registrar = registrar
         self._proxy = proxy
@@ -101,6 +102,8 @@ class Registering:
             self._log("registration.added", user=text_of(aor), contact=uri.decode("latin-1"), source=place_of(flow))
         for uri in result.removed:
             self._log("registration.removed", user=text_of(aor), contact=uri.decode("latin-1"))
+        if result.outbound and flow.reliable:
+            self._outputs.append(KeepFlow(flow, self._flow_timer))
         headers = result.headers
         if result.status == 200:
             headers += ((b"Date", self._dates.at(now)),)  # RFC 3261 §10.3 step 8

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from seaway.call.events import AskPolicy, KeepDue, LogEvent, MediaCommand, Offence
+from seaway.call.events import AskPolicy, KeepDue, KeepFlow, LogEvent, MediaCommand, Offence
 from seaway.core.dns.io import Answer, Resolve
 from seaway.core.sip.io import Address, CloseFlow, Flow, Send, SendTo
 from seaway.media.protocol import Command
@@ -80,6 +80,7 @@ class Driver:
         self.offence: Callable[[Category, str, bool], None] = lambda category, address, proven: None
         self.blocked: Blocked = _Nobody()
         self.keep: Callable[[], None] = lambda: None
+        self.promised: dict[int, float] = {}  # by flow id: seconds within which the peer keeps its flow alive
         self.policy: Callable[[AskPolicy], None] | None = None
         self.gate: Callable[[bytes, Flow, float], bool] | None = None  # under overload: which messages pass
         self.datagrams: dict[Address, DatagramSender] = {}  # by local address
@@ -151,6 +152,9 @@ class Driver:
             self.media(output.command)
         elif isinstance(output, KeepDue):
             self.keep()
+        elif isinstance(output, KeepFlow):
+            if output.flow.id in self.streams:
+                self.promised[output.flow.id] = output.seconds
         elif isinstance(output, AskPolicy) and self.policy is not None:
             self.policy(output)
         elif isinstance(output, CloseFlow):

@@ -108,7 +108,15 @@ class Connections:
     def _sweep(self) -> None:
         self._timer = self._loop.call_later(_SWEEP, self._sweep)
         now = time.monotonic()
+        promised = self._driver.promised
+        for number in [each for each in promised if each not in self._driver.streams]:
+            del promised[number]
         for connection in list(self._open):
+            seconds = promised.get(connection.flow.id) if promised and connection.flow is not None else None
+            if seconds is not None and connection.silent(now, seconds):
+                self._driver.counters.add("sip.stream.silent")
+                connection.abort(f"no keep-alive within {seconds:g} s")
+                continue
             reason = connection.overdue(now, self._patience)
             if reason is not None and connection.connected:
                 self._driver.counters.add("sip.stream.slow")

@@ -40,6 +40,9 @@ class StreamKind:
     verify_name: str | None = None  # dialled TLS: the name the peer must carry
 
 
+_GRACE = 15.0  # seconds that a keep-alive may be late
+
+
 class StreamConnection(asyncio.Protocol):
     """`ended(connection)` is called once, when the connection is gone, whether it was ever up or not."""
 
@@ -225,6 +228,10 @@ class StreamConnection(asyncio.Protocol):
         if self._framer.pending and now - self.waits_since > patience:
             return f"half a message for {patience:g} s"
         return None
+
+    def silent(self, now: float, seconds: float) -> bool:
+        """Whether nothing has come for longer than the peer had promised, with some grace."""
+        return now - self.waits_since > seconds + _GRACE
 
     # -- inside
 

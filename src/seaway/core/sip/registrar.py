@@ -45,6 +45,7 @@ class RegistrarResult:
     headers: Headers = ()
     added: tuple[bytes, ...] = ()
     removed: tuple[bytes, ...] = ()
+    outbound: bool = False  # the phone itself was told to keep its flow alive (RFC 5626 §5.4)
 
 
 class Registrar:
@@ -228,7 +229,8 @@ class Registrar:
                     self.news.append((made, "registered"))
                 added.append(each.uri)
                 self.changed.add(aor)
-        return RegistrarResult(200, self._headers(asked, aor, outbound, now), tuple(added), tuple(removed))
+        headers = self._headers(asked, aor, outbound, now)
+        return RegistrarResult(200, headers, tuple(added), tuple(removed), outbound and asked.direct)
 
     def _moved(self, known: Binding, each: Wanted, asked: Asked, flow: Flow, zone: str | None, agent: bytes) -> bool:
         """Whether a refresh changes more than the time."""
