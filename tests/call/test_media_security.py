@@ -203,3 +203,21 @@ def test_no_key_in_what_is_shown_or_logged() -> None:
     for host in (pair.core, pair.edge):
         shown = repr(host.core.snapshot("calls", pair.net.now)) + repr(host.log)
         assert text(1) not in shown and text(9) not in shown
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_r17_an_offer_in_the_200_and_its_answer_in_the_ack(plain: bool) -> None:
+    """RFC 3261 §13.2.1: INVITE without a body. A plain answer tells the relay nothing of where to send."""
+    pair = Pair()
+    alice, bob = pair.inside("alice"), pair.outside("bob")
+    answering(bob, (0.1, 200, secure(*TWO, address=bob.address[0])))
+    answer = sdp(alice.address[0], 4000) if plain else secure(line(2, SHORT, 9), address=alice.address[0])
+    alice.ack_body = answer
+    talk(pair, alice, bob)
+    last = {each.leg: (each.mode, each.receive) for each in pair.edge_relay.security}
+    remotes = {each.leg for each in pair.core_relay.remotes}
+    if plain:
+        assert "a" not in remotes and "a" not in last
+    else:
+        assert remotes == {"a", "b"}
+        assert last == {"a": ("verify", (key(SHORT, 9),)), "b": ("verify", (key(SHORT, 2),))}

@@ -236,6 +236,16 @@ def test_a_hello_that_is_faster_than_its_signalling_is_answered_when_that_comes(
         assert len(rig.outputs()) == there
 
 
+def test_a_hello_before_it_is_known_that_there_will_be_dtls() -> None:
+    peer = Peer(client=True)
+    rig = Rig(dtls=True)
+    rig.secure("a", "srtp")  # what was offered
+    assert rig.heard("a", ALICE, peer.send()[0]) == []
+    dtls(rig, peer.fingerprint())
+    rig.remote("a", ALICE, ALICE_RTCP)
+    assert len(rig.outputs()) == 1
+
+
 def test_a_hello_from_elsewhere_stays_refused_when_signalling_comes() -> None:
     rig = Rig(dtls=True, signalled=False)
     dtls(rig)

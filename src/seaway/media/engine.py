@@ -127,6 +127,8 @@ class Engine:
         clear = self._accepted(component, kind, data, source, now) if well_formed(kind, data, component) else None
         if clear is None:
             counter.refused += 1
+            if kind is PacketClass.DTLS:
+                component.early = data, source, now
             return
         if not clear:
             return  # part of a handshake
@@ -165,8 +167,6 @@ class Engine:
         elif component.kind != "demux":  # that was found by its source; a probe leg without a remote yet hears nobody
             return None
         if verdict is Verdict.REFUSED:
-            if kind is PacketClass.DTLS and component.remote is None:
-                component.early = data, source, now
             return None
         if shield is not None and shield.mode != "pass":
             if shield.mode == "dtls" and kind is PacketClass.DTLS:

@@ -51,8 +51,7 @@ class ComponentState:
     sequence: int = 0  # demux legs: highest probe sequence
     consent_ends: float = 0.0  # demux legs
     early: tuple[bytes, Address, float] | None = None
-    """The last datagram of a handshake that came before its source was allowed, and when: the signalling that allows it
-    may be on its way."""
+    """The last datagram of a handshake that was refused, and when: the signalling that allows it may be on its way."""
 
     due: float | None = None  # deadline of this component's timer that is in the queue
     shield: Shield | None = None
