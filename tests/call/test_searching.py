@@ -352,7 +352,7 @@ def test_r35_numbers_that_lead_to_numbers_end() -> None:
             Naptr(1, 1, "u", "E2U+sip", f"!^.*$!sip:+{other}@example.test!", ""),
         )
     assert site.call("+1@example.test").statuses == [404]
-    assert site.record()["why"] == "zone numbers: +1@example.test is one number too many"
+    assert site.record()["why"] == "numbers: +1@example.test is one look-up too many"
 
 
 def test_a_dns_zone_uses_what_this_node_has() -> None:

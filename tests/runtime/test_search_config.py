@@ -11,6 +11,16 @@ from seaway.runtime.config import ConfigError
 from tests.runtime.test_config import GOOD, parse
 from tests.runtime.test_control_config import build
 
+SERVICE = '[policy.service]\nurl = "https://policy.example.test/"\n'
+
+
+def test_the_policy_service_is_a_target_when_it_is_there_for_it() -> None:
+    rule = '[[search_rule]]\npriority = 5\ntarget = "policy-service"\n'
+    assert parse(GOOD + rule + SERVICE + 'when = "search-rule"\n')
+    for service in ("", SERVICE):
+        with pytest.raises(ConfigError, match='search rule 5: there is no policy service; set when = "search-rule"'):
+            parse(GOOD + rule + service)
+
 
 def test_they_reach_call_control() -> None:
     config = build(

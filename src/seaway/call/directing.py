@@ -8,6 +8,7 @@ from itertools import count
 
 from seaway.call.admission import Refusal
 from seaway.call.facts import party_of_uri
+from seaway.call.looking_up import Consulted
 from seaway.call.screening import Screened, Screening
 from seaway.call.search import Search
 from seaway.call.searching import Searches
@@ -39,6 +40,7 @@ class Directing:
         self._refuse = refuse
         self._timers: list[tuple[float, int, _Script, int]] = []
         self._order = count()
+        searches.lookups.consult = self.consult
 
     def begin(self, context: Context, zone: Zone, alias: bytes, now: float) -> None:
         """Ask policy about a request for `alias`, then look for it, at once or later."""
@@ -68,6 +70,22 @@ class Directing:
         caller = context.user.decode("utf-8", "replace") if context.user is not None else ""
         name = alias.decode("utf-8", "replace")
         self._screening.screen(context, zone.name, caller, name, self._dates.wall(now), now, done)
+
+    def consult(self, search: Search, uri: bytes, done: Consulted, now: float) -> None:
+        """Ask the policy service for the aliases to look for instead of `uri`: `done(aliases, status, why, now)`, with
+        the status and reason for when there are none."""
+
+        def told(screened: Screened, now: float) -> None:
+            if screened.send is not None:
+                done(_aliases(screened.send), 404, "the policy service names no alias that can be looked for", now)
+            elif screened.refusal is not None:
+                done([], screened.refusal.status, screened.refusal.why, now)
+            else:
+                done([], 404, "the policy service names nobody", now)
+
+        context = search.context
+        caller = context.user.decode("utf-8", "replace") if context.user is not None else ""
+        self._screening.consult(context, search.zone.name, caller, uri, self._dates.wall(now), now, told)
 
     def next_deadline(self) -> float | None:
         """When the time that a script gives to a call is over."""

@@ -15,7 +15,7 @@ from seaway.call.views import text_of
 from seaway.core.sip.io import Place
 from seaway.policy.call_rules import Caller
 from seaway.policy.plan import Query, Source, Verdict
-from seaway.policy.search_settings import REGISTRATIONS, Transform
+from seaway.policy.search_settings import POLICY_SERVICE, REGISTRATIONS, Transform
 
 __all__ = ["Asked", "Explained", "Explaining"]
 
@@ -60,6 +60,7 @@ class Explaining:
             **{each.name: "dns" for each in config.dns_zones},
             **{each.name: "enum" for each in config.enum_zones},
             REGISTRATIONS: "local",
+            POLICY_SERVICE: "policy service",
         }
 
     def locate(self, asked: Asked, now: float) -> Explained:
@@ -127,8 +128,8 @@ class Explaining:
         row["action"] = rule.action if rule is not None else "allow"
         if rule is not None and rule.action == "reject":
             row |= {"status": rule.status, "why": "the search does not begin"}
-        elif policy.script is not None or policy.service is not None:
-            row["why"] = "the policy service is asked" if policy.service is not None else "the script decides on calls"
+        elif policy.script is not None or policy.always is not None:
+            row["why"] = "the policy service is asked" if policy.always is not None else "the script decides on calls"
         out.rows.append(row)
 
     def _rule(self, verdict: Verdict, out: Explained, now: float) -> None:
@@ -145,6 +146,9 @@ class Explaining:
             else:
                 row["state"] = f"asked for {digits} under {self._enum[target]}"
                 out.numbers.append((row, digits, self._enum[target]))
+            return
+        if target == POLICY_SERVICE:
+            row["state"] = "asked when a request is looked for"
             return
         if self._finder is None:
             return

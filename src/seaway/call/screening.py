@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from seaway.call.admission import Refusal
 from seaway.call.events import AskPolicy, LogEvent
-from seaway.call.facts import caller_alias, facts_of
+from seaway.call.facts import caller_alias, facts_of, party_of_uri
 from seaway.core.sip.context import Context
 from seaway.policy.call_policy import CallPolicy
 from seaway.policy.call_rules import Caller
@@ -80,14 +80,25 @@ class Screening:
             why = f"call rule {rule.priority} rejects it"
             done(Screened(Refusal(rule.status, why, phrase=rule.reason)), now)
             return
-        if context.request.method != b"INVITE" or (self._policy.script is None and self._policy.service is None):
+        if context.request.method != b"INVITE" or (self._policy.script is None and self._policy.always is None):
             done(Screened(), now)
             return
         facts = facts_of(context, zone, caller, wall)
-        if self._policy.service is not None:
-            self._ask(self._policy.service, context, facts, done, now)
+        if self._policy.always is not None:
+            self._ask(self._policy.always, context, facts, done, now)
         elif self._policy.script is not None:
             self._decide(self._policy.script, facts, done, now)
+
+    def consult(
+        self, context: Context, zone: str, caller: str, uri: bytes, wall: float, now: float, done: Done
+    ) -> None:
+        """Ask the policy service where to look for `uri`, for a search rule that leads to it; `done` as in `screen`."""
+        service = self._policy.service
+        if service is None:
+            done(Screened(), now)
+            return
+        facts = replace(facts_of(context, zone, caller, wall), destination=party_of_uri(uri))
+        self._ask(service, context, facts, done, now)
 
     def answered(self, token: int, body: bytes | None, problem: str, now: float) -> None:
         """What the policy service said to an `AskPolicy`: a script, or `None` and one line why there is none."""

@@ -8,36 +8,33 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from functools import partial
 from itertools import zip_longest
 
 from seaway.call.admission import Refusal
-from seaway.call.alias_uri import number_of, uri_of_alias, with_domain
+from seaway.call.alias_uri import uri_of_alias, with_domain
 from seaway.call.anchor import Anchor
 from seaway.call.b2bua.agent import B2bua
 from seaway.call.config import ControlConfig
 from seaway.call.finding import Finder
 from seaway.call.found import Found
 from seaway.call.identity import Identities
+from seaway.call.looking_up import LookUps
 from seaway.call.paths import Paths
 from seaway.call.plans import Decisions
 from seaway.call.search import Director, Group, Legs, Search
 from seaway.call.search_record import Candidate, SearchRecord
-from seaway.call.views import text_of
 from seaway.call.zones import Zone
 from seaway.core.sip.context import Context, Target
 from seaway.core.sip.forking import breadth_left
 from seaway.core.sip.proxy import Proxy
-from seaway.policy.plan import Choice, Step
+from seaway.policy.plan import Step
 from seaway.policy.search_settings import REGISTRATIONS
-from seaway.wire.sip.errors import SipError
-from seaway.wire.sip.uri import parse_request_uri
 
 __all__ = ["Searches"]
 
+
 _KEPT = 500  # searches that can be looked at afterwards
 _MOST_STEPS = 30  # of one search
-_MOST_NUMBERS = 2  # ENUM lookups in one search: what they find is looked for anew, and may be a number again
 _ELSEWHERE = frozenset((403, 404, 405, 408, 410, 416, 430, 440, 480, 482, 483, 484, 485, 487))
 """Failures after which the alias may still be found elsewhere, beside 5xx. 487 is that of a phone that rang too long:
 after the caller's CANCEL nothing is asked. All others say that it was found, or that the request itself is wrong."""
@@ -57,10 +54,10 @@ class Searches:
         self._finder = finder
         self._anchor = anchor
         self._proxy = proxy
-        self._locator = proxy.locator
         self._paths = paths
         self._refuse = refuse
         self._number = 0
+        self.lookups = LookUps(self, decisions, finder, proxy.locator)
         self.records: deque[SearchRecord] = deque(maxlen=_KEPT)
 
     def begin(self, context: Context, zone: Zone, alias: bytes, now: float) -> None:
@@ -74,7 +71,7 @@ class Searches:
             search.queue.extend(decision.steps)
             if decision.problem:
                 search.why = decision.problem
-        self._first(search, now)
+        self.go_on_with(search, now)
 
     def begin_at(
         self, context: Context, zone: Zone, alias: bytes, aliases: list[bytes], director: Director | None, now: float,
@@ -84,12 +81,12 @@ class Searches:
         search = self._new(context, zone, alias, now)
         search.director = director
         self._queue(search, aliases, parallel=parallel)
-        self._first(search, now)
+        self.go_on_with(search, now)
 
     def go_on(self, search: Search, aliases: list[bytes], now: float, *, parallel: bool) -> bool:
         """Look for further aliases; false when there is nobody to ask."""
         self._queue(search, aliases, parallel=parallel)
-        return self._advance(search, now)
+        return self.advance(search, now)
 
     def _queue(self, search: Search, aliases: list[bytes], *, parallel: bool) -> None:
         found = [self._decisions.about(each, search.zone, search.context.authenticated) for each in aliases]
@@ -107,7 +104,7 @@ class Searches:
         search.status, search.why = found.status, found.why
         if found.targets:
             search.queue.extend([Candidate(found.zone_of(each), each) for each in group] for group in _groups(found))
-        self._first(search, now)
+        self.go_on_with(search, now)
 
     def exhausted(self, search: Search, now: float) -> bool:
         """All branches have failed: true when there is more to come."""
@@ -123,7 +120,7 @@ class Searches:
         found = any(each < 500 and each not in _ELSEWHERE for each in statuses)
         if found and search.queue and isinstance(search.queue[0], Step):
             search.queue.clear()
-        return self._advance(search, now) or self._directed(search, now)
+        return self.advance(search, now) or self._directed(search, now)
 
     def finished(self, search: Search, status: int, now: float) -> None:
         """The final response went upstream."""
@@ -169,8 +166,9 @@ class Searches:
         context.search = search
         return search
 
-    def _first(self, search: Search, now: float) -> None:
-        if not self._advance(search, now) and not self._directed(search, now):
+    def go_on_with(self, search: Search, now: float) -> None:
+        """Ask the next, or give up."""
+        if not self.advance(search, now) and not self._directed(search, now):
             self._give_up(search, now)
 
     def _directed(self, search: Search, now: float) -> bool:
@@ -188,7 +186,7 @@ class Searches:
         search.record.why = search.why
         self._refuse(search.context, Refusal(search.status, search.why), now)
 
-    def _advance(self, search: Search, now: float) -> bool:
+    def advance(self, search: Search, now: float) -> bool:
         """Ask the next group. True: it was asked, or something that leads to it; false: there is none."""
         context, queue = search.context, search.queue
         while queue:
@@ -201,7 +199,7 @@ class Searches:
                     queue.clear()
                     break
                 self._leave(search, now)
-                going = self._resolve(search, item, now)
+                going = self.lookups.before(search, item, now)
                 if going is not None:
                     return going
                 queue[:0] = self._gather(search, item, now)
@@ -222,16 +220,16 @@ class Searches:
         """What the rules of a step lead to; a group is asked when those before it have failed (RFC 3261 §16.6, q)."""
         groups: list[Group] = []
         for choice in step.choices:
-            uri = self._uri(search, choice.alias)
+            uri = self.uri_for(search, choice.alias)
             if uri is None:
-                self._passed_over(search, 404, f"{choice.alias} cannot stand in a Request-URI")
+                self.passed_over(search, 404, f"{choice.alias} cannot stand in a Request-URI")
                 continue
             alias = with_domain(choice.alias, self._domain).encode("ascii")
             found = self._finder.find(choice.rule.target, alias, uri, now)
             if not found.targets:
                 # Nobody learns by calling which users there are (R43).
                 known = choice.rule.target != REGISTRATIONS or search.context.authenticated or search.zone.trusted
-                self._passed_over(search, found.status if known else 404, found.why)
+                self.passed_over(search, found.status if known else 404, found.why)
                 continue
             for index, targets in enumerate(_groups(found)):
                 if index == len(groups):
@@ -239,60 +237,18 @@ class Searches:
                 groups[index] += [Candidate(found.zone_of(each), each, choice.rule) for each in targets]
         return groups
 
-    def _uri(self, search: Search, alias: str) -> bytes | None:
+    def uri_for(self, search: Search, alias: str) -> bytes | None:
         """The Request-URI for `alias`: the one that came, as long as it says the same."""
         uri = search.context.request.uri
         if alias.encode("ascii") == search.alias:
             return uri
         return uri_of_alias(uri.partition(b":")[0].lower(), with_domain(alias, self._domain))
 
-    def _passed_over(self, search: Search, status: int, why: str) -> None:
+    def passed_over(self, search: Search, status: int, why: str) -> None:
         """A target cannot be asked; what says more than 404 is kept for the answer."""
         search.record.passed_over(why)
         if status != 404 or search.status == 404:
             search.status, search.why = status, why
-
-    def _resolve(self, search: Search, step: Step, now: float) -> bool | None:
-        """Look up what a step has for ENUM, before the rest of the step. `None`: it has nothing; else as `_advance`."""
-        numbers = [each for each in step.choices if each.rule.target in self._finder.enum]
-        if not numbers:
-            return None
-        others = tuple(each for each in step.choices if each not in numbers)
-        if others:
-            search.queue.insert(0, Step(step.priority, others))
-        search.holding += 1
-        for choice in numbers:
-            digits = number_of(choice.alias)
-            if digits is None or search.numbers >= _MOST_NUMBERS:
-                why = "is no E.164 number" if digits is None else "is one number too many"
-                self._passed_over(search, 404, f"zone {choice.rule.target}: {choice.alias} {why}")
-                continue
-            search.numbers += 1
-            search.holding += 1
-            self._trying(search, now)
-            done = partial(self._numbered, search, choice, digits)
-            self._locator.enum(digits, self._finder.enum[choice.rule.target], done, now)
-        search.holding -= 1
-        return True if search.holding else self._advance(search, now)
-
-    def _numbered(
-        self, search: Search, choice: Choice, digits: str, uris: tuple[str, ...], why: str, now: float
-    ) -> None:
-        """What ENUM found is looked for by the dial plan, before the rest of the search."""
-        search.holding -= 1
-        if not uris:
-            self._passed_over(search, 404, f"zone {choice.rule.target}: {why}")
-        for uri in reversed(uris):
-            try:
-                alias = parse_request_uri(uri.encode("utf-8")).aor()
-            except SipError:
-                continue  # it has headers
-            search.record.passed_over(f"zone {choice.rule.target}: {digits} is {text_of(alias)}")
-            decision = self._decisions.about(alias, search.zone, search.context.authenticated)
-            if decision is not None:
-                search.queue[:0] = decision.steps
-        if not search.holding:
-            self._first(search, now)
 
     # -- one group
 
@@ -313,7 +269,7 @@ class Searches:
             context.payload = self._paths.back(request, context.flow, search.zone)
         parts: dict[Legs, Group] = {}
         if request.method == b"INVITE":
-            self._trying(search, now)
+            self.trying(search, now)
             if self._b2bua.wanted(search, group):
                 told = [one._replace(target=self._identities.told(context, one.zone, one.target)) for one in group]
                 self._b2bua.ask(search, told, now)
@@ -361,7 +317,7 @@ class Searches:
 
         self._anchor.carry_request(call, copy, context.flow, proceed, refuse, now)
 
-    def _trying(self, search: Search, now: float) -> None:
+    def trying(self, search: Search, now: float) -> None:
         context = search.context
         if context.request.method == b"INVITE" and not search.asked and not context.branches:
             self._proxy.trying(context, now)

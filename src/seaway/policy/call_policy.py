@@ -24,4 +24,9 @@ class CallPolicy:
     service: ServiceSettings | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.rules) or self.script is not None or self.service is not None
+        return bool(self.rules) or self.script is not None or self.always is not None
+
+    @property
+    def always(self) -> ServiceSettings | None:
+        """The service, when it is asked about every call."""
+        return self.service if self.service is not None and self.service.when == "every-call" else None

@@ -7,10 +7,22 @@ from typing import Literal
 
 from seaway.policy.patterns import PatternType
 
-__all__ = ["REGISTRATIONS", "AliasMode", "Behaviour", "OnMatch", "Protocol", "SearchRule", "Transform"]
+__all__ = [
+    "POLICY_SERVICE",
+    "REGISTRATIONS",
+    "AliasMode",
+    "Behaviour",
+    "OnMatch",
+    "Protocol",
+    "SearchRule",
+    "Transform",
+]
 
 REGISTRATIONS = "registrations"
 """Target of a rule: the endpoints that are registered here (the local zone)."""
+
+POLICY_SERVICE = "policy-service"
+"""Target of a rule: the aliases that the policy service names, which are looked for by all rules anew."""
 
 Behaviour = Literal["leave", "strip", "replace", "add-prefix", "add-suffix"]
 """What becomes of an alias that matches: "strip" removes the matched part (exact: all, prefix, suffix), "replace" puts
@@ -39,7 +51,7 @@ class SearchRule:
     """Where an alias is looked for. Rules of equal priority are one step: all their targets are asked at once."""
 
     priority: int  # 1..65534, low first
-    target: str  # REGISTRATIONS or the name of a zone
+    target: str  # REGISTRATIONS, POLICY_SERVICE or the name of a zone
     name: str = ""
     mode: AliasMode = "alias-pattern"
     type: PatternType = "regex"

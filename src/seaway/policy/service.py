@@ -25,6 +25,7 @@ class ServiceSettings:
     timeout: float = 3.0
     default: Literal["allow", "reject"] = "reject"
     status: int = 504  # of the call when `default` rejects it
+    when: Literal["every-call", "search-rule"] = "every-call"  # "search-rule": when one of these leads to it
 
 
 def form_of(facts: CallFacts, *, method: str, call: str, address: str, port: int, transport: str) -> dict[str, str]:

@@ -243,7 +243,8 @@ class NodeConfig(Settings):
             if rule.target not in targets:
                 remedy = did_you_mean(rule.target, targets, plural="targets")
                 raise Refused(f'rule {rule.priority}: there is no zone "{rule.target}"', remedy)
-        check_rules(self.search_rules, zones)
+        service = self.policy.service
+        check_rules(self.search_rules, zones, service=service is not None and service.when == "search-rule")
         bandwidth_policy(self.bandwidth, self.subzones, self.pipes, self.links, zones)
         memberships(self.memberships, self.subzones)
         for each in self.neighbours:

@@ -57,6 +57,7 @@ class ServiceTable(Settings):
     timeout: Seconds = 3.0
     default: Literal["allow", "reject"] = "reject"
     status: _Status = 504
+    when: Literal["every-call", "search-rule"] = "every-call"
     ca: Path | None = None  # default: that of [tls]
 
     @model_validator(mode="after")
@@ -98,8 +99,9 @@ def call_policy(table: PolicyTable, rules: tuple[CallRuleTable, ...]) -> CallPol
     settings = None
     if service is not None:
         settings = ServiceSettings(
-            service.url, service.user, service.password or "", service.timeout, service.default, service.status
-        )
+            service.url, service.user, service.password or "", service.timeout, service.default, service.status,
+            service.when,
+        )  # fmt: skip
     return CallPolicy(CallRules(_rule(each) for each in rules), _script(table.cpl), settings)
 
 

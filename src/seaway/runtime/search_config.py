@@ -9,7 +9,16 @@ from pydantic import Field, model_validator
 
 from seaway.catalog.problems import Refused, did_you_mean
 from seaway.policy.patterns import MAX_ALIAS, Matcher, PatternError, PatternType
-from seaway.policy.search_settings import REGISTRATIONS, AliasMode, Behaviour, OnMatch, Protocol, SearchRule, Transform
+from seaway.policy.search_settings import (
+    POLICY_SERVICE,
+    REGISTRATIONS,
+    AliasMode,
+    Behaviour,
+    OnMatch,
+    Protocol,
+    SearchRule,
+    Transform,
+)
 from seaway.runtime.settings import Settings
 from seaway.runtime.zone_config import Pattern, Priority
 
@@ -73,11 +82,13 @@ class SearchRuleTable(Settings):
         return self
 
 
-def check_rules(rules: Iterable[SearchRuleTable], zones: Collection[str]) -> None:
-    """Every target and source exists. Raises `Refused`."""
-    targets = {REGISTRATIONS, *zones}
+def check_rules(rules: Iterable[SearchRuleTable], zones: Collection[str], *, service: bool) -> None:
+    """Every target and source exists; `service`: there is a policy service for search rules. Raises `Refused`."""
+    targets = {REGISTRATIONS, *zones, *((POLICY_SERVICE,) if service else ())}
     for rule in rules:
         where = f"search rule {rule.priority}"
+        if rule.target == POLICY_SERVICE and not service:
+            raise Refused(f"{where}: there is no policy service", 'set when = "search-rule" in [policy.service]')
         if rule.target not in targets:
             remedy = did_you_mean(rule.target, targets, plural="targets")
             raise Refused(f'{where}: there is no zone "{rule.target}"', remedy)

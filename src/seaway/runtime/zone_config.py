@@ -28,7 +28,9 @@ __all__ = [
     "ZoneTable", "default_zone", "dns_zone", "enum_zone", "zone_settings",
 ]  # fmt: skip
 
-RESERVED = frozenset(("any", "all-zones", "local-zone", "default-zone", "local", "default", "registrations"))
+RESERVED = frozenset(
+    ("any", "all-zones", "local-zone", "default-zone", "local", "default", "registrations", "policy-service")
+)
 """What search rules call something else: no zone may have one of these names."""
 
 
