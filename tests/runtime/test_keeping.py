@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
@@ -120,3 +123,16 @@ def test_a_damaged_file_does_not_stop_the_node(nodes: Nodes, phone: UdpPhone) ->
     nodes.ready("core1", nodes.start(path))
     assert phone.register().status == 200
     assert (state / f"{FILE}.damaged").exists()
+
+
+def test_a_store_that_cannot_be_used_is_an_alarm_and_the_node_works_on(nodes: Nodes, phone: UdpPhone) -> None:
+    path = nodes.write("core1", extra=USER)
+    (nodes.folder / "run" / "core1" / FILE).mkdir(parents=True)
+    nodes.ready("core1", nodes.start(path))
+    assert phone.register().status == 200
+    command = [sys.executable, "-m", "seaway.admin.cli", "alarms", "--json"]
+    done = subprocess.run(
+        [*command, "--run-dir", str(nodes.folder / "run" / "core1")], capture_output=True, text=True, timeout=15
+    )
+    (alarm,) = [each for each in json.loads(done.stdout) if each["id"] == "store"]
+    assert FILE in alarm["cause"] and "state_dir" in alarm["remedy"]

@@ -15,7 +15,7 @@ from seaway.call.own import OwnRequest
 from seaway.call.zones import Zones
 from seaway.core.sip.client import ClientTransaction
 from seaway.core.sip.context import Context
-from seaway.core.sip.io import Flow, Hop
+from seaway.core.sip.io import Flow
 from seaway.core.sip.proxy import Proxy
 from seaway.core.sip.sides import Sides
 from seaway.identity.digest import Authenticator, Credentials, DigestError
@@ -101,13 +101,10 @@ class Delegates:
         question = _Question(self, source, tell)
         self._proxy.layer.send_request(branch, b"OPTIONS", b"\r\n".join(lines), where, question, now, _PATIENCE)
 
-    def where(self, zone: str) -> Flow | Hop | None:
-        """The way to the node behind `zone`; `None` while it cannot be reached. Always TLS."""
+    def where(self, zone: str) -> Flow | None:
+        """The way to the node behind the traversal zone `zone`; `None` while it cannot be reached. Always TLS."""
         link = self._zones.links.get(zone)
-        if link is not None:
-            return link.flow
-        neighbour = self._zones.neighbour(zone)
-        return neighbour[1] if neighbour is not None and neighbour[1].transport == "tls" else None
+        return link.flow if link is not None else None
 
     def ended(self, source: str) -> None:
         """A question of `source` has its answer."""

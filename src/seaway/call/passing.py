@@ -9,7 +9,7 @@ from seaway.call.admission import Admission, Refusal
 from seaway.call.paths import Paths
 from seaway.call.zones import Zones
 from seaway.core.sip.context import Context, Target
-from seaway.core.sip.io import Flow, Hop
+from seaway.core.sip.io import Flow
 from seaway.core.sip.proxy import Proxy
 from seaway.core.sip.registration import option_tags, read_path
 
@@ -27,7 +27,7 @@ class Passing:
         self._strict = strict
 
     def forward(self, context: Context, name: str, now: float) -> Refusal | None:
-        """Send an authenticated REGISTER over the zone `name`. Raises `SipError` for an unreadable Path."""
+        """Send an authenticated REGISTER over the traversal zone `name`. Raises `SipError` for an unreadable Path."""
         request, flow = context.request, context.flow
         supported = option_tags(request, b"supported")
         if self._strict and b"path" not in supported:
@@ -52,9 +52,8 @@ class Passing:
         )
         return None
 
-    def _where(self, name: str) -> tuple[Flow | Hop | None, str]:
+    def _where(self, name: str) -> tuple[Flow | None, str]:
         link = self._zones.links.get(name)
-        if link is not None:
-            return link.flow, f"zone {name} is {link.machine.state.value}: {link.machine.reason}"
-        neighbour = self._zones.neighbour(name)
-        return (neighbour[1], "") if neighbour is not None else (None, f"there is no zone {name}")
+        if link is None:
+            return None, f"there is no zone {name}"
+        return link.flow, f"zone {name} is {link.machine.state.value}: {link.machine.reason}"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 __all__ = [
-    "ALLOCATIONS", "ENGINE", "KINDS", "MEDIA_PORTS", "RELAY_PORTS", "RESTARTED", "SEVERITIES", "TLS_ENDS",
+    "ALLOCATIONS", "ENGINE", "KINDS", "MEDIA_PORTS", "RELAY_PORTS", "RESTARTED", "SEVERITIES", "STORE", "TLS_ENDS",
     "TLS_FILES", "TURN_SHARE", "ZONE_DOWN", "Alarm", "AlarmKind", "Alarms", "Severity",
 ]  # fmt: skip
 
@@ -55,8 +55,9 @@ ZONE_DOWN = AlarmKind(
 )
 TLS_FILES = AlarmKind("tls-files", "critical", "mend the files under [tls], then run `seaway node reload`", hold=0.0)
 TLS_ENDS = AlarmKind("tls-ends", "warning", "renew it, then run `seaway node reload`", hold=0.0)
+STORE = AlarmKind("store", "major", "see to the disk and the rights of state_dir, then restart the node", hold=0.0)
 
-KINDS = (MEDIA_PORTS, RELAY_PORTS, ALLOCATIONS, TURN_SHARE, RESTARTED, ENGINE, ZONE_DOWN, TLS_FILES, TLS_ENDS)
+KINDS = (MEDIA_PORTS, RELAY_PORTS, ALLOCATIONS, TURN_SHARE, RESTARTED, ENGINE, ZONE_DOWN, TLS_FILES, TLS_ENDS, STORE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -250,8 +250,7 @@ class NodeConfig(Settings):
         for each in self.neighbours:
             if each.transport == "tls" and each.verify_name is None:
                 raise Refused(f"neighbour {each.name}: TLS needs verify_name", "give the DNS name in its certificate")
-        secure = [each.name for each in self.neighbours if each.transport == "tls"]
-        check_domains(self.domain_tables, [each.name for each in self.traversal] + secure)
+        check_domains(self.domain_tables, [each.name for each in self.traversal])
         if self.registrar.minimum > self.registrar.maximum:
             raise Refused("registrar.minimum is above registrar.maximum", "lower minimum")
         return self

@@ -8,10 +8,13 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from seaway.call.kept import PREFIX, Keeper
 from seaway.observe import log
+from seaway.observe.alarms import STORE
+from seaway.runtime.alarms import AlarmBook
 from seaway.store.behind import WriteBehind
 from seaway.store.interface import Change, StoreError
 from seaway.store.sqlite import SqliteStore
@@ -27,7 +30,8 @@ _INTERVAL = 0.1  # seconds between two transactions
 class Keeping:
     """Of one process. `due` is called when something has changed."""
 
-    def __init__(self, state_dir: Path, keeper: Keeper) -> None:
+    def __init__(self, state_dir: Path, keeper: Keeper, alarms: AlarmBook) -> None:
+        self._alarms = alarms
         self._path = state_dir / FILE
         self._keeper = keeper
         self._log = log.get(part="store")
@@ -53,8 +57,9 @@ class Keeping:
             finally:
                 store.close()
         except StoreError as error:
-            self._log.error("store.failed", why=str(error), effect="registrations are not kept over a restart")
+            self._say(str(error))
         else:
+            self._alarms.ease(STORE)
             taken, unusable = self._keeper.restore(rows, now, secret.value if secret is not None else None)
             self._log.info("registrations.restored", bindings=taken, unusable=unusable)
         self._behind = WriteBehind(lambda: SqliteStore(self._path), _INTERVAL, self._report)
@@ -78,7 +83,14 @@ class Keeping:
             self._behind.put([Change(*row) for row in self._keeper.changes()])
 
     def _report(self, problem: str | None) -> None:
+        """From the writer's thread."""
+        with suppress(RuntimeError):  # the loop has ended: the process does
+            self._loop.call_soon_threadsafe(self._say, problem)
+
+    def _say(self, problem: str | None) -> None:
         if problem is not None:
             self._log.error("store.failed", why=problem, effect="registrations are not kept over a restart")
+            self._alarms.report(STORE, problem, again=False)
         else:
             self._log.info("store.works_again", file=str(self._path))
+            self._alarms.ease(STORE)

@@ -65,13 +65,13 @@ def identity(table: IdentityTable) -> Identity:
 
 
 def check_domains(tables: Sequence[DomainTable], zones: Sequence[str]) -> None:
-    """Whether `register_on` names one of `zones`, those over TLS, and no domain stands twice. Raises `Refused`."""
+    """Whether `register_on` names one of the traversal `zones`, and no domain stands twice. Raises `Refused`."""
     names = [each.name.lower() for each in tables]
     for each in tables:
         if names.count(each.name.lower()) > 1:
             raise Refused(f"domain {each.name} occurs twice", "keep one of them")
         if each.register_on != THIS_NODE and each.register_on not in zones:
-            reason = f'domain {each.name}: there is no traversal or TLS neighbour zone "{each.register_on}"'
+            reason = f'domain {each.name}: there is no traversal zone "{each.register_on}"'
             raise Refused(reason, did_you_mean(each.register_on, {*zones, THIS_NODE}, plural="places"))
 
 

@@ -216,9 +216,6 @@ class _Node:
         self._lookups = Lookups(driver, self._resolver)
         driver.resolve = self._lookups.ask
         driver.media = self._to_relay
-        self._keeping = Keeping(config.state_dir, core.keeper) if isinstance(core, Control) else None
-        if self._keeping is not None:
-            driver.keep = self._keeping.due
         self._policy: PolicyService | None = None
         if prepared.control.policy.service is not None and prepared.policy is not None:
             self._policy = PolicyService(
@@ -232,6 +229,9 @@ class _Node:
         self._relay_task: asyncio.Task[None] | None = None
         self._clock: asyncio.TimerHandle | None = None
         book = alarms.book("signal")
+        self._keeping = Keeping(config.state_dir, core.keeper, book) if isinstance(core, Control) else None
+        if self._keeping is not None:
+            driver.keep = self._keeping.due
         self._zones = ZoneAlarms(book, lambda: core.snapshot("zones", time.monotonic()))
         self._protection = Protection(
             config.run_dir, triggers(config.protection), prepared.exempt, self._counters, link=guard

@@ -38,7 +38,7 @@ class SqliteStore:
         self._watchers: list[tuple[str, Watcher]] = []
         try:
             self._db = self._open()
-        except sqlite3.OperationalError as error:
+        except (sqlite3.OperationalError, OSError) as error:
             raise StoreError(f"{path}: {error}; see to its folder and rights") from None
         except sqlite3.DatabaseError:
             self._put_aside()
@@ -99,6 +99,7 @@ class SqliteStore:
     # -- inside
 
     def _open(self) -> sqlite3.Connection:
+        self.path.touch(0o600)  # who is registered where is nobody else's matter; the log beside it gets the same mode
         # Transactions are ours: without isolation level the module begins none by itself.
         db = sqlite3.connect(self.path, timeout=_BUSY, isolation_level=None)
         try:
@@ -112,7 +113,6 @@ class SqliteStore:
         except BaseException:
             db.close()
             raise
-        self.path.chmod(0o600)  # who is registered where is nobody else's matter
         return db
 
     def _upgrade(self, db: sqlite3.Connection) -> None:
