@@ -163,3 +163,22 @@ def test_a_link_local_peer_is_not_heard() -> None:
             assert driver.counters.get("sip.udp.link_local") == 3
 
     run(main)
+
+
+def test_datagrams_wait_when_the_buffer_is_half_full_or_has_run_over() -> None:
+    """Overload control asks; a queue that is merely never empty is none."""
+
+    async def main() -> None:
+        with rig() as (core, _, listener), peer() as one:
+            assert listener.waits_since is None
+            listener._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+            listener._full_since = 5.0  # it was not empty when last read
+            assert listener.waits_since is None, "but there is room"
+            for number in range(1000):
+                one.sendto(message(number), (CORE, 5060))
+            assert listener.waits_since == 5.0, "it has run over"
+            assert listener.waits_since == 5.0, "and it is half full"
+            await until(lambda: listener._full_since is None)
+            assert listener.waits_since is None and core.received
+
+    run(main)

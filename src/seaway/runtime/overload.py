@@ -1,7 +1,7 @@
 """Overload control at the door of call control: measures how late the process is, and sheds new requests.
 
-Three things are measured each tick: for how long input has been waiting (a UDP socket that was never found empty, a
-timer of the loop that fires late), the share of the time that this thread computed, and how full the table of
+Three things are measured each tick: for how long input has been waiting (a UDP socket that was never found empty
+and is half full, a timer of the loop that fires late), the share of the time that this thread computed, and how full the table of
 transactions is. The rest is decided by `policy/overload.py`. Without overload nothing is done per message. With it a
 request that begins something is glanced at (`core/sip/glance.py`) before it is parsed; responses, ACK, CANCEL,
 retransmissions of what we work on, requests of our dialogs and the keep-alive of a traversal link pass.
@@ -29,7 +29,7 @@ _RETRY_AFTER = 3  # seconds, at least; at most twice that, so that not all come 
 
 
 class Waiting(Protocol):
-    """A UDP listener: since when input waits, monotonic seconds; `None` when it was last found empty."""
+    """A UDP listener: since when datagrams wait, monotonic seconds; `None` when they do not."""
 
     @property
     def waits_since(self) -> float | None: ...

@@ -12,6 +12,8 @@ find nothing, the loop watches the socket again.
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 import time
 from collections import deque
 from collections.abc import Callable
@@ -31,6 +33,7 @@ _BUSY = 0.002  # seconds between two wake-ups, below which the next one counts a
 _STREAK = 16  # such wake-ups in turn after which the socket is read by the clock
 _LOOK = 0.001  # seconds between two looks then
 _EMPTY = 3  # looks without a datagram after which the loop watches the socket again
+_SO_MEMINFO, _MEMORY = 55, struct.Struct("9I")  # socket(7); linux/sock_diag.h: SK_MEMINFO_RMEM_ALLOC to _DROPS
 _QUEUE = 1000  # datagrams waiting for a full socket buffer; more are dropped, as the network would
 
 
@@ -64,7 +67,8 @@ class UdpListener:
         self._streak = 0
         self._empty = 0
         self._timer: asyncio.TimerHandle | None = None  # while the socket is read by the clock
-        self.waits_since: float | None = None  # monotonic seconds; `None`: the socket was empty when last read
+        self._full_since: float | None = None  # monotonic seconds; `None`: the socket was empty when last read
+        self._dropped = 0  # datagrams that the kernel has dropped, when last asked
         driver.datagrams[listener.address] = self
 
     def close(self) -> None:
@@ -79,6 +83,15 @@ class UdpListener:
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
+
+    @property
+    def waits_since(self) -> float | None:
+        """Since when datagrams wait: the socket was not found empty, and its buffer is half full or has run over.
+        Asked some times a second."""
+        memory = _MEMORY.unpack(self._socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMORY.size))
+        allocated, bound, drops = memory[0], memory[1], memory[8]
+        dropped, self._dropped = drops != self._dropped, drops
+        return self._full_since if dropped or 2 * allocated > bound else None
 
     def flow(self, remote: Address) -> Flow:
         """The flow of a peer, made when there is none."""
@@ -124,7 +137,7 @@ class UdpListener:
             try:
                 data, remote = receive_from(_OCTETS)
             except BlockingIOError:
-                self.waits_since = None
+                self._full_since = None
                 break
             except OSError:  # an ICMP error of an earlier datagram
                 self._counters.add("sip.udp.icmp")
@@ -142,8 +155,8 @@ class UdpListener:
                 young = self._young
             receive(data, flow, now)
         else:
-            if self.waits_since is None:
-                self.waits_since = now
+            if self._full_since is None:
+                self._full_since = now
         if count:
             self._driver.settle(now)
         return count
