@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, IntEnum
+from math import ceil
 
 __all__ = ["TICK", "Load", "Overload", "Rank", "Verdict"]
 
@@ -31,6 +32,7 @@ _LEAST = 10.0  # requests per second that are always admitted
 _DEPTH = 0.1  # seconds of the rate that the bucket holds
 _LEAST_DEPTH = 10.0  # tokens
 _REFUSING = 0.35  # share of the time for shedding
+_MANY = 1000  # more than one look brings
 _SOURCES = 10_000  # sources told apart in a second; more are not
 _FAIR = 2.0  # shares that one source may have before others
 _FEW = 3  # requests of a source in a window that are always within its share
@@ -175,6 +177,28 @@ class Overload:
         """One was dropped unasked."""
         self.dropped += 1
         self._unmet = True
+
+    def room(self, now: float) -> tuple[int, int, int]:
+        """How many requests may be let through to `verdict` now: of trusted sources, with credentials, of others. A few
+        more than there are tokens, so that the more important can be chosen; all of them while the rate is measured."""
+        if self.rate == 0.0:
+            return (_MANY, _MANY, _MANY)
+        depth = max(_LEAST_DEPTH, _DEPTH * self.rate)
+        tokens = min(depth, self._tokens + (now - self._filled) * self.rate)
+        ranks = (Rank.TRUSTED, Rank.PROVING, Rank.CALL)
+        first, second, third = (max(0, ceil(tokens - 1.0 - _LEFT[each] * (depth - 1.0)) + 1) for each in ranks)
+        return (first, second, third)
+
+    def refusals(self) -> int:
+        """How many may be refused before the next look at the time."""
+        return _MANY if self._spent <= _REFUSING * TICK else 0
+
+    def shed(self, refused: int, dropped: int, seconds: float) -> None:
+        """So many have been refused and dropped elsewhere, in so much time."""
+        self.refused += refused
+        self.dropped += dropped
+        self._unmet = self._unmet or refused + dropped > 0
+        self._spent += seconds
 
     def full(self, now: float) -> bool:
         """Whether any new request would be dropped: then it need not even be looked at."""

@@ -83,6 +83,7 @@ class Driver:
         self.promised: dict[int, float] = {}  # by flow id: seconds within which the peer keeps its flow alive
         self.policy: Callable[[AskPolicy], None] | None = None
         self.gate: Callable[[bytes, Flow, float], bool] | None = None  # under overload: which messages pass
+        self.shed: Callable[[int, float], tuple[int, list[tuple[bytes, Address]]]] | None = None  # how UDP is read then
         self.datagrams: dict[Address, DatagramSender] = {}  # by local address
         self.streams: dict[int, StreamSender] = {}  # by flow id
         self.touched: list[StreamSender] = []  # written to since the last settle

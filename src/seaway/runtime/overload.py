@@ -1,10 +1,11 @@
 """Overload control at the door of call control: measures how late the process is, and sheds new requests.
 
-Three things are measured each tick: for how long input has been waiting (a UDP socket that was never found empty
-and is half full, a timer of the loop that fires late), the share of the time that this thread computed, and how full the table of
-transactions is. The rest is decided by `policy/overload.py`. Without overload nothing is done per message. With it a
-request that begins something is glanced at (`core/sip/glance.py`) before it is parsed; responses, ACK, CANCEL,
-retransmissions of what we work on, requests of our dialogs and the keep-alive of a traversal link pass.
+Three things are measured each tick: for how long input has been waiting (a UDP socket that was never found empty and is
+half full, a timer of the loop that fires late), the share of the time that this thread computed, and how full the table
+of transactions is. The rest is decided by `policy/overload.py`. Without overload nothing is done per message. With it
+UDP is read by the native shedder where there is one (`shedder.py`), and a request that begins something is glanced at
+(`core/sip/glance.py`) before it is parsed; responses, ACK, CANCEL, retransmissions of what we work on, requests of our
+dialogs and the keep-alive of a traversal link pass.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from typing import Protocol
 from seaway.call.config import ControlConfig
 from seaway.call.underway import Underway
 from seaway.core.sip.glance import BUSY_TAG, Glance, glance
-from seaway.core.sip.io import Flow
+from seaway.core.sip.io import Address, Flow
 from seaway.core.sip.tokens import RouteTokens
 from seaway.policy.overload import TICK, Load, Overload, Rank, Verdict
 from seaway.runtime.driver import Driver
+from seaway.runtime.shedder import Shedder, load_shedder
 
 __all__ = ["OverloadControl", "Waiting"]
 
@@ -57,6 +59,7 @@ class OverloadControl:
         self._timer: asyncio.TimerHandle | None = None
         self._ticked = self._used = 0.0
         self._number = 0
+        self._shedder: Shedder | None = None
 
     def start(self) -> None:
         self._ticked, self._used = time.monotonic(), time.thread_time()
@@ -65,6 +68,9 @@ class OverloadControl:
     def stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        self._driver.gate = self._driver.shed = None
+        if self._shedder is not None:
+            self._shedder.close()
 
     def state(self) -> str:
         """For `seaway status`."""
@@ -92,10 +98,12 @@ class OverloadControl:
         counters, logger = self._driver.counters, self._driver.log
         if policy.limiting:
             self._driver.gate = self._passes
+            self._shedder = self._shedder or load_shedder(sorted(self._trusted))
+            self._driver.shed = self._shed if self._shedder is not None else None
             counters.add("overload.episodes")
             logger.warning("overload.begin", late_ms=round(load.late * 1000), busy=round(load.busy, 2))
             return
-        self._driver.gate = None
+        self._driver.gate = self._driver.shed = None
         counters.add("overload.refused", policy.refused)
         counters.add("overload.dropped", policy.dropped)
         logger.warning(
@@ -104,6 +112,20 @@ class OverloadControl:
         )  # fmt: skip
 
     # -- shedding
+
+    def _shed(self, socket: int, now: float) -> tuple[int, list[tuple[bytes, Address]]]:
+        """Read a UDP socket with the native shedder: how many datagrams there were, and those that it leaves to us.
+        Raises `OSError`."""
+        assert self._shedder is not None
+        policy = self._policy
+        self._number += 1
+        after = _RETRY_AFTER + self._number % (_RETRY_AFTER + 1)
+        begin = time.thread_time()
+        found = self._shedder.read(socket, policy.room(now), policy.refusals(), after)
+        handled = found.read - len(found.passed)
+        if handled:
+            policy.shed(found.refused, found.dropped, (time.thread_time() - begin) * handled / found.read)
+        return found.read, found.passed
 
     def _passes(self, data: bytes, flow: Flow, now: float) -> bool:
         """Whether call control gets to see a message."""

@@ -130,6 +130,8 @@ class UdpListener:
 
     def _read(self, now: float) -> int:
         """Read and answer one burst; returns how many datagrams there were."""
+        if self._driver.shed is not None:
+            return self._shed(self._driver.shed, now)
         receive_from, receive, young = self._socket.recvfrom, self._driver.receive, self._young
         count = 0
         blocked = self._driver.blocked
@@ -157,6 +159,29 @@ class UdpListener:
         else:
             if self._full_since is None:
                 self._full_since = now
+        if count:
+            self._driver.settle(now)
+        return count
+
+    def _shed(self, shed: Callable[[int, float], tuple[int, list[tuple[bytes, Address]]]], now: float) -> int:
+        """The same under overload: `shed` reads, and leaves us what is to be looked at."""
+        try:
+            count, passed = shed(self._socket.fileno(), now)
+        except OSError:  # an ICMP error of an earlier datagram
+            self._counters.add("sip.udp.icmp")
+            return 1
+        blocked = self._driver.blocked
+        for data, remote in passed:
+            if blocked and remote[0] in blocked:
+                self._counters.add("protection.dropped")
+            elif scoped(remote[0]):
+                self._counters.add("sip.udp.link_local")
+            else:
+                self._driver.receive(data, self.flow(remote), now)
+        if count < _BURST:
+            self._full_since = None
+        elif self._full_since is None:
+            self._full_since = now
         if count:
             self._driver.settle(now)
         return count
