@@ -146,8 +146,9 @@ static void refuse_ack(uint32_t n, const char *data) {
 static int number(const char *data, uint32_t *n) {
     const char *id = line(data, "\r\nCall-ID: n");
     if (!id) return 0;
-    *n = (uint32_t)strtoul(id + strlen("Call-ID: n"), NULL, 10);
-    return *n < made;
+    char *end;
+    *n = (uint32_t)strtoul(id + strlen("Call-ID: n"), &end, 10);
+    return *end == '@' && strtol(end + 1, NULL, 10) == stamp && *n < made; /* not of an earlier run */
 }
 
 static void to_caller(const char *data) {
