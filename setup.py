@@ -16,7 +16,11 @@ from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
 
 _SOURCE = Path(__file__).resolve().parent / "dataplane"
-_TARGETS = {"bpf": os.environ.get("CLANG", "clang"), "worker": os.environ.get("CC", "cc"), "shed": os.environ.get("CC", "cc")}
+_TARGETS = {
+    "bpf": os.environ.get("CLANG", "clang"),
+    "worker": os.environ.get("CC", "cc"),
+    "shed": os.environ.get("CC", "cc"),
+}
 """Target of the Makefile -> the compiler that it needs."""
 
 
