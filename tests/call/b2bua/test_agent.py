@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from seaway.call.b2bua.agent import differ
+from seaway.call.config import NeighbourZone
 from seaway.call.zones import Zone
 from seaway.policy.zone_settings import ZoneSettings
 
@@ -87,6 +88,23 @@ def test_a_caller_on_tls_who_is_gone() -> None:
     bob.ask(bob.dialog(came), "BYE")
     bench.net.run(0.5)
     bench.over()
+
+
+def test_a_from_that_cannot_be_shown_is_refused_at_once() -> None:
+    bench = Bench(neighbours=(NeighbourZone("x", ("10.0.0.90",), 5060, "udp"),))
+    bob = bench.ua("bob")
+    for name in ("From", "To"):
+        values_ = {"From": "<sip:alice@example.test>;tag=1", "To": "<sip:bob@example.test>"}
+        values_[name] = "J\xf6rg " + values_[name]
+        lines = [
+            f"INVITE {bob.uri} SIP/2.0", f"Via: SIP/2.0/UDP 10.0.0.90:5060;branch=z9hG4bK{name}", "Max-Forwards: 70",
+            *(f"{key}: {value}" for key, value in values_.items()), f"Call-ID: {name}", "CSeq: 1 INVITE",
+            "Contact: <sip:x@10.0.0.90>", "Content-Length: 0", "", "",
+        ]  # fmt: skip
+        bench.net.datagram("x", ("10.0.0.90", 5060), ("10.0.0.1", 5060), "\r\n".join(lines).encode("latin-1"))
+        bench.net.run(0.5)
+        assert any(each.first.startswith("SIP/2.0 400") for each in bench.net.sent("core1", "('10.0.0.90', 5060)"))
+    assert not bob.history
 
 
 @pytest.mark.parametrize("header", ["Session-Expires: x", "Min-SE: -1", "Replaces: nonsense", "Contact: <tel:1>"])

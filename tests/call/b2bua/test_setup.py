@@ -295,6 +295,50 @@ def test_the_callee_hangs_up_before_the_ack() -> None:
     bench.over()
 
 
+def test_the_callee_hangs_up_and_the_ack_never_comes() -> None:
+    bench = Bench()
+    alice, bob, sent, came = bench.calling()
+    alice.auto_ack = False
+    bob.reply(came, 200, sdp(BOB, 40000))
+    bench.net.run(0.2)
+    bob.ask(bob.dialog(came), "BYE")
+    bench.net.run(33)
+    assert alice.history[-1].request.method == b"BYE"
+    assert sent.final == 200
+    bench.over()
+
+
+def test_one_fork_too_many_is_acknowledged_and_ended() -> None:
+    bench = Bench()
+    _, bob, sent, came = bench.calling()
+    for number in range(20):
+        bob.reply(came, 180, b"", tag=f"fork{number}")
+    bench.net.run(0.3)
+    assert len(sent.dialogs) == 17, "the rest share one that nobody is in"
+    bob.reply(came, 200, sdp(BOB, 40000), tag="fork19")
+    bench.net.run(0.3)
+    assert sent.final == 0 and len(bob.acks) == 1 and bob.history[-1].request.method == b"BYE"
+    bob.reply(came, 200, sdp(BOB, 40002), tag="fork3")
+    bench.net.run(0.3)
+    assert sent.final == 200
+
+
+def test_the_relay_hears_of_the_fork_that_won() -> None:
+    """Both forks have answered in reliable responses, the one that is heard first wins."""
+    bench = Bench()
+    alice, bob, sent, came = bench.calling(None, "Supported: 100rel")
+    for tag, port in (("one", 40000), ("two", 40100)):
+        bob.reply(came, 183, sdp(BOB, port), "Require: 100rel", "RSeq: 7", tag=tag)
+        bench.net.run(0.2)
+        alice.prack(sent, sent.last)
+        bob.reply(bob.take("PRACK"), 200, tag=tag)
+        bench.net.run(0.2)
+    bob.reply(came, 200, tag="one")
+    bench.net.run(0.3)
+    assert sent.final == 200
+    assert [each.rtp for each in bench.relay.remotes if each.leg == "b"][-1] == (BOB, 40000)
+
+
 def test_a_repeated_2xx_gets_its_ack_again() -> None:
     bench = Bench()
     _, bob, _, came = bench.calling()

@@ -9,7 +9,7 @@ from typing import Any
 from seaway.call.anchor import Anchor
 from seaway.call.b2bua.call import B2buaCall
 from seaway.call.b2bua.expiry import arm
-from seaway.call.b2bua.headers import OUR_OPTIONS
+from seaway.call.b2bua.headers import OUR_OPTIONS, hide_place
 from seaway.call.b2bua.kept import describe, revived
 from seaway.call.b2bua.leg import Leg
 from seaway.call.b2bua.midcall import midcall
@@ -27,7 +27,7 @@ from seaway.call.search import Group, Search
 from seaway.call.zones import Zone, Zones
 from seaway.core.sip.client import ClientTransaction
 from seaway.core.sip.context import Context
-from seaway.core.sip.dialog import option_tags
+from seaway.core.sip.dialog import Dialog, option_tags
 from seaway.core.sip.proxy import Proxy
 from seaway.core.sip.session_timer import SessionTimer
 from seaway.core.sip.sides import Sides
@@ -138,8 +138,9 @@ class B2bua:
             stack.counters["b2bua.over_limit"] += 1
             stack.respond(context, 503, now, tag=stack.tag(), headers=stack.retry_after())
             return 503
-        if b"contact" not in request.names:
-            raise SipError("an INVITE has no Contact", section="RFC 3261 §8.1.1.8")
+        Dialog.as_uas(request, b"tag")  # what cannot be read is refused now, not when an answer comes
+        for name in (b"from", b"to"):
+            hide_place(request.require(name), stack.domain)
         if b"replaces" in request.names and (status := self._take_over(context, search.zone, now)):
             return status
         search.agent = setup = Setup(stack, B2buaCall(self), search, timer)

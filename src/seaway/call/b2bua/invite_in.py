@@ -178,6 +178,8 @@ class InviteIn:
                 leg.invite_in = None
             self.stack.counters["sip.ack.missing"] += 1
             self.user.unacknowledged(leg, now)
+            if leg.bye_waits is not None:  # the call ended before, only this dialog has waited
+                leg.bye(now, leg.bye_waits)
             return
         self.stack.layer.respond(self.context.server, self._ok, 200, now)
         self._interval = min(2 * self._interval, T2)

@@ -258,14 +258,13 @@ class Setup:
             send_prack(fork.b, rseq_of(response), b"", None, now)
 
     def accepted(self, out: InviteOut, response: Response, now: float) -> None:
-        if self._over or self._winner is not None or not self._incoming.open:
+        taken = self._over or self._winner is not None or not self._incoming.open
+        fork = self._fork(out, response) if not taken else None
+        if fork is None:
             late = self._callee(out, response)  # RFC 3261 §13.2.2.4: one too many gets ACK and BYE
             late.dialog.confirm(response)
             self._stack.counters["b2bua.answers_too_many"] += 1
             late.bye(now)
-            return
-        fork = self._fork(out, response)
-        if fork is None:
             return
         self._winner = fork
         b = fork.b
@@ -292,6 +291,10 @@ class Setup:
                 now, answer=bool(self._offer),
             )  # fmt: skip
         else:
+            if raw and len(self._forks) > 1:  # the relay may have been told of another fork since
+                deliver_to(
+                    self._stack, b, raw, lambda told, when: None, self._no_early_media, now, answer=bool(self._offer)
+                )
             self._answer(fork, out, b"", headers, now)
 
     def _answer(self, fork: Fork, out: InviteOut, told: bytes, headers: Headers, now: float) -> None:
