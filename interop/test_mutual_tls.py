@@ -88,3 +88,20 @@ def test_the_server_name_chooses_the_certificate(edge: Nodes) -> None:
 def test_old_versions_of_tls_are_refused(edge: Nodes) -> None:
     status, said = client(edge.folder, 5061, None, "-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0")
     assert status != 0 and "SIP/2.0 " not in said
+
+
+def test_access_rules_look_at_the_certificate(nodes_fixture: Nodes) -> None:  # noqa: F811
+    """Who is let in by its name, who is not, and who has no certificate and is left to the policy of the zone."""
+    tls = nodes_fixture.folder / "tls"
+    for name in ("phone", "meet"):
+        issue(tls, name, [f"{name}.example.test"])
+    access = '[[default_zone.access]]\npriority = 1\ntype = "prefix"\npattern = "PHONE."\n'
+    path = nodes_fixture.write("edge1", extra=access)
+    nodes_fixture.ready("edge1", nodes_fixture.start(path))
+    for port, certificate, answer in (
+        (5062, "phone", "200 OK"),
+        (5062, "meet", "403 Forbidden"),
+        (5061, None, "200 OK"),
+    ):
+        _, said = client(nodes_fixture.folder, port, certificate)
+        assert f"SIP/2.0 {answer}" in said, said
