@@ -105,6 +105,19 @@ def test_policy_of_phones_that_are_registered(policy: ZoneSettings, status: int,
         assert (row["zone"], row["authenticated"]) == ("local", False)
 
 
+@pytest.mark.parametrize(("asserted", "reached"), [(True, 1), (False, 0)])
+def test_where_we_trust_an_asserted_identity_is_proof(asserted: bool, reached: int) -> None:
+    """RFC 3325 §5: the far node has checked it. Nobody else's word counts."""
+    rule = SearchRule(1, "registrations", mode="any-alias", authenticated=True)
+    zone = NeighbourZone("cm", ("192.0.2.66",), 5061, "tls")
+    there = desk(neighbours=(zone,), default_zone=DefaultZone(PASS), rules=(), search_rules=(rule,))
+    headers = ("P-Asserted-Identity: <sip:eve@partner.example>",) if asserted else ()
+    there.receive(invite(STRANGER, *headers), tls())
+    assert len(there.forwarded()) == reached
+    there.receive(invite(STRANGER, *headers, number=2), tls(host="192.0.2.67"))
+    assert len(there.forwarded()) == reached, "a stranger who says so is a stranger"
+
+
 # -- R40
 
 

@@ -1,9 +1,9 @@
 """Whether a request that begins something may: by the authentication policy of its zone and by credentials.
 
 "check": the credentials of a local user, or of a domain whose users another node keeps, which is asked
-(`delegation.py`). "do-not-check": the request passes unauthenticated; but from an untrusted zone nobody registers so,
-or claims to be one of ours. "treat-as-authenticated": the zone is taken to have checked. The policy of the local zone
-is that of phones, known by the connection or address that they registered from.
+(`delegation.py`). "do-not-check": the request passes, as authenticated when a trusted zone asserts an identity; from an
+untrusted zone nobody registers so, or claims to be one of ours. "treat-as-authenticated": the zone is taken to have
+checked. The policy of the local zone is that of phones, known by the connection or address that they registered from.
 """
 
 from __future__ import annotations
@@ -47,12 +47,13 @@ class Authorising:
         if not zone.trusted:
             self._admission.claims(context.request, settings.allow_headers)
         if self._local != "check" and not zone.trusted and self._registered(context, now):
-            context.authenticated = self._local == "treat-as-authenticated"
             proceed(now)
         elif policy == "treat-as-authenticated":
             context.authenticated = True
             proceed(now)
         elif policy == "do-not-check" and (zone.trusted or self._passes(context.request)):
+            # Where we trust, somebody who asserts an identity has checked it (RFC 3325 §5).
+            context.authenticated = zone.trusted and b"p-asserted-identity" in context.request.names
             proceed(now)
         else:
             self._check(context, proceed, now)
@@ -68,7 +69,9 @@ class Authorising:
         aor = address_of_record(uri_of(context.request.require(b"from"))) or b""
         if not any(each.flow is context.flow for each in self._registrar.lookup(aor, now)):
             return False
-        context.user = aor
+        context.local = True
+        if self._local == "treat-as-authenticated":
+            context.user, context.authenticated = aor, True
         return True
 
     def _check(self, context: Context, proceed: Proceed, now: float) -> None:

@@ -99,7 +99,7 @@ class Requests:
     def _authorised(self, context: Context, zone: Zone, now: float) -> None:
         """Whoever asks may ask."""
         if not zone.trusted:
-            if context.user is not None:
+            if context.user is not None or context.local:
                 zone = self._zones.local  # one of ours, wherever they are
             self._admission.clean(context.request, zone.settings.allow_headers)
         request = context.request

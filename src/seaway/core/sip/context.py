@@ -81,6 +81,7 @@ class Context:
         "cancelled",
         "flow",
         "hops",
+        "local",
         "path",
         "payload",
         "request",
@@ -98,6 +99,7 @@ class Context:
         self.call_id = call_id
         self.token: bytes | None = None
         self.admitted = False
+        self.local = False  # the user's: who asks is known to be one of ours, by where they ask from
         self.authenticated = False  # the user's: who asks has proved it, or their zone is taken to have done so
         self.payload = b"n"  # route token payload towards where the request came from; set by the user
         self.asserted: tuple[bytes, ...] = ()  # the user's: P-Asserted-Identity lines for those who may have them
