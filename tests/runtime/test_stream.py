@@ -7,7 +7,7 @@ import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -269,6 +269,73 @@ def test_connections_are_bounded_per_source_and_in_total(files: Path) -> None:
             writer.write(message())
             assert await within(reader.readexactly(len(message()))) == message()
             assert made.driver.counters.get("sip.stream.over_limit") == 2
+
+    run(main)
+
+
+class Watched:
+    """What intrusion protection is told, and whom it blocks."""
+
+    def __init__(self, driver: Driver) -> None:
+        self.offences: list[tuple[str, str, bool]] = []
+        self.addresses: set[str] = set()
+        driver.offence = lambda category, address, proven: self.offences.append((category.value, address, proven))
+        driver.blocked = self
+
+    def __bool__(self) -> bool:
+        return bool(self.addresses)
+
+    def __contains__(self, address: str) -> bool:
+        return address in self.addresses
+
+
+def test_offences_are_told_but_not_of_the_traversal_link(files: Path) -> None:
+    async def main() -> None:
+        async with edge(files, per_source=2, patience=0.05) as made:
+            watched = Watched(made.driver)
+            for host, port in ((EDGE_OUTER, 5061), (EDGE_INNER, 7001)):
+                reader, writer = await dial(port, host)
+                writer.write(b"no handshake at all\r\n\r\n")
+                with suppress(ConnectionError):
+                    await within(reader.read())
+                writer.close()
+            await until(lambda: made.driver.counters.get("sip.tls.refused") == 2)
+            assert watched.offences == [("handshake", OUTSIDE, True)]
+            reader, writer = await dial()
+            writer.write(b"GET / HTTP/1.1\r\n\r\n")
+            await within(reader.read())
+            assert watched.offences[1:] == [("malformed", OUTSIDE, True)]
+            links = [await dial() for _ in range(3)]
+            await until(lambda: len(watched.offences) == 5)  # one too many, and two that say nothing
+            assert watched.offences[2:] == [("flood", OUTSIDE, True)] * 3
+            for _, each in (*links, (reader, writer)):
+                each.close()
+
+    run(main)
+
+
+def test_a_blocked_source_is_closed_and_not_let_in(files: Path) -> None:
+    async def main() -> None:
+        async with edge(files) as made:
+            watched = Watched(made.driver)
+            reader, writer = await dial()
+            writer.write(message())
+            await within(reader.readuntil(b"\r\n\r\n"))
+            watched.addresses.add(OUTSIDE)
+            made.connections.drop(watched.__contains__)
+            with suppress(ConnectionError):
+                assert await within(reader.read()) == b""
+            again, other = await dial()
+            with suppress(ConnectionError):
+                assert await within(again.read()) == b""
+            assert made.driver.counters.get("protection.closed") == 1
+            assert [why for _, why in made.core.closed] == ["its source is blocked"]
+            watched.addresses.clear()
+            reader, third = await dial()
+            third.write(message(2))
+            await within(reader.readuntil(b"\r\n\r\n"))
+            for each in (writer, other, third):
+                each.close()
 
     run(main)
 

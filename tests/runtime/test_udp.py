@@ -182,3 +182,43 @@ def test_datagrams_wait_when_the_buffer_is_half_full_or_has_run_over() -> None:
             assert listener.waits_since is None and core.received
 
     run(main)
+
+
+def test_datagrams_of_a_blocked_source_are_dropped() -> None:
+    async def main() -> None:
+        with rig() as (core, driver, _), peer() as one:
+            one.sendto(message(1), (CORE, 5060))
+            await until(lambda: len(core.received) == 1)
+            driver.blocked = {INSIDE}  # type: ignore[assignment]
+            one.sendto(message(2), (CORE, 5060))
+            await until(lambda: driver.counters.get("protection.dropped") == 1)
+            driver.blocked = set()  # type: ignore[assignment]
+            one.sendto(message(3), (CORE, 5060))
+            await until(lambda: len(core.received) == 2)
+            assert [data for data, _ in core.received] == [message(1), message(3)]
+
+    run(main)
+
+
+def test_under_overload_the_socket_is_read_by_whoever_sheds() -> None:
+    async def main() -> None:
+        with rig() as (core, driver, listener), peer() as one:
+            told: list[int] = []
+
+            def shed(socket: int, now: float) -> tuple[int, list[tuple[bytes, tuple[str, int]]]]:
+                told.append(socket)
+                try:
+                    data, remote = listener._socket.recvfrom(65535)
+                except BlockingIOError:
+                    return 0, []
+                return 1, [(data, remote)] if data != message(2) else []
+
+            driver.shed = shed
+            for number in (1, 2, 3):
+                one.sendto(message(number), (CORE, 5060))
+            await until(lambda: len(core.received) == 2)
+            assert [data for data, _ in core.received] == [message(1), message(3)]
+            assert core.received[0][1] is core.received[1][1], "the flow stays the same"
+            assert set(told) == {listener._socket.fileno()} and one.recv(65535) == message(1)
+
+    run(main)

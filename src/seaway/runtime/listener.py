@@ -54,13 +54,13 @@ class Connections:
         make: Make = StreamConnection,
     ) -> None:  # fmt: skip
         """Take one accepted socket, or close it at once when a limit is reached."""
-        if source in self._driver.blocked:
+        if source in self._driver.blocked and kind.zone is None:  # a traversal peer may be behind an address of others
             self._driver.counters.add("protection.closed")
             sock.close()
             return
         counted = source_of(source)
         held = self._sources.get(counted, 0)
-        if held >= self._per_source:
+        if held >= self._per_source and kind.zone is None:
             self._driver.offence(Category.FLOOD, source, True)
         if self._count >= self._limit or held >= self._per_source:
             self._driver.counters.add("sip.stream.over_limit")
@@ -87,7 +87,7 @@ class Connections:
             )
         except (TimeoutError, OSError, ssl.SSLError) as error:
             self._driver.counters.add("sip.tls.refused" if context else "sip.stream.lost")
-            if context is not None:
+            if context is not None and kind.zone is None:
                 self._driver.offence(Category.HANDSHAKE, source, True)
             self._driver.log.info("stream.refused", source=source, row=kind.row, reason=describe(error))
             sock.close()
@@ -120,14 +120,14 @@ class Connections:
             reason = connection.overdue(now, self._patience)
             if reason is not None and connection.connected:
                 self._driver.counters.add("sip.stream.slow")
-                if source := connection.source:
+                if (source := connection.source) and not connection.of_zone:
                     self._driver.offence(Category.FLOOD, source, True)
                 connection.abort(reason)
 
     def drop(self, blocked: Callable[[str], bool]) -> None:
         """Close the connections of addresses that are blocked."""
         for connection in list(self._open):
-            if connection.connected and blocked(connection.source):
+            if connection.connected and not connection.of_zone and blocked(connection.source):
                 connection.abort("its source is blocked")
 
     def close(self) -> None:

@@ -219,6 +219,11 @@ class StreamConnection(asyncio.Protocol):
         remote = self._transport.get_extra_info("peername") if self._transport is not None else None
         return str(remote[0]) if remote else ""
 
+    @property
+    def of_zone(self) -> bool:
+        """Whether it is at a traversal port, or dialled for a traversal zone."""
+        return self._kind.zone is not None
+
     # -- limits
 
     def overdue(self, now: float, patience: float) -> str | None:
