@@ -10,10 +10,11 @@ import pytest
 from seaway.call.config import NeighbourZone, Rule
 from seaway.core.sip.io import Hop
 from seaway.core.sip.registrar import Bounds
+from seaway.policy.zone_settings import DefaultZone, ZoneSettings
 
-from ..support.messages import as_response, header, request
+from ..support.messages import SDP, as_response, header, request
 from ..support.net import Network
-from ..support.nodes import CORE, control, node
+from ..support.nodes import CORE, FakeRelay, control, node
 from ..support.phone import Phone
 
 URN = "urn:uuid:00000000-0000-1000-8000-000a95a0e128"
@@ -77,22 +78,34 @@ def test_higher_q_rings_first_and_lower_when_it_has_failed() -> None:
     assert (invites(desk), invites(mobile), dialog.statuses[-1]) == (2, 1, 200)
 
 
-def test_flows_of_one_device_are_tried_one_after_the_other() -> None:
+@pytest.mark.parametrize("b2bua", ["never", "always"])
+def test_flows_of_one_device_are_tried_one_after_the_other(b2bua: Any) -> None:
     """RFC 5626 §7: one phone with two flows rings once; when the newer is dead the other is used."""
-    site = Site()
+    settings = ZoneSettings(authentication="check", b2bua=b2bua)
+    site = Site(local_zone=settings, default_zone=DefaultZone(settings))
+    if b2bua == "always":
+        relay = FakeRelay(CORE)
+        site.core.relay = relay
+        site.core.core.media_ready(site.net.now)
+        site.net.drain(site.core)
     alice = site.phone("alice", 20)
     first = site.phone("bob", 30, params=device(1), headers=OUTBOUND)
     site.net.run(5)
     second = site.phone("bob", 31, params=device(2), headers=OUTBOUND)
-    alice.call("sip:bob@example.test")
+    alice.call("sip:bob@example.test", SDP)
     site.net.run(3)
     assert (invites(first), invites(second)) == (0, 1), "not both at once"
-    second.script = [(0.1, 430, b"")]
-    dialog = alice.call("sip:bob@example.test")
+    assert second.received[0].require(b"call-id").startswith(b"call-") == (b2bua == "never")
+    first.script, second.script = [(0.1, 200, SDP)], [(0.1, 430, b"")]
+    dialog = alice.call("sip:bob@example.test", SDP)
     site.net.run(3)
     assert (invites(first), invites(second), dialog.statuses[-1]) == (1, 2, 200)
     left = site.core.core.snapshot("registrations", site.net.now)
     assert [row["contact"] for row in left if row["user"] == "bob@example.test"] == [first.contact_uri], "430 ends it"
+    first.script = [(0.1, 430, b"")]
+    dialog = alice.call("sip:bob@example.test", SDP)
+    site.net.run(3)
+    assert dialog.statuses[-1] == 480, "430 is between proxies"
 
 
 @pytest.mark.parametrize(

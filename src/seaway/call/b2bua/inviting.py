@@ -161,6 +161,8 @@ class Inviting:
     def refused(self, out: InviteOut, status: int, response: Response | None, now: float) -> None:
         """A branch failed; it may go on with another INVITE."""
         trail = self.branches[out]
+        if status == 430:  # between proxies only: that binding leads nowhere (RFC 5626 §7)
+            self._stack.proxy.flow_failed(trail.target, status, now)
         if status == 422 and response is not None and not self.over and trail.timer.too_small(response):
             tag = tag_of(out.request.require(b"from")) or b""
             del self.branches[out]
@@ -170,6 +172,8 @@ class Inviting:
             del self.branches[out]
             self._begin(target, trail.zone, trail.part, now)
             return
+        if status == 430:
+            status, response = 480, None
         trail.status = status
         self.failed(status, response)
         if not self.over and status >= 600:

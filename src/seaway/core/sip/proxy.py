@@ -259,6 +259,11 @@ class Proxy:
         user = self._own_route(request)
         return self._tokens.check(user, call_id) if user else None
 
+    def flow_failed(self, target: Target, status: int, now: float) -> None:
+        """Somebody else than the proxy found the flow of a target dead."""
+        if target.mark is not None:
+            self._user.flow_failed(target, status, now)
+
     def path_value(self, where: Flow | Hop, payload: bytes, outbound: bool) -> bytes:
         """A Path value that leads requests from `where` to us, and on to what `payload` names."""
         return self._sides.path(where, self._tokens.make_path(payload), outbound)
@@ -278,8 +283,7 @@ class Proxy:
     def _next_flow(self, branch: Branch, status: int, now: float) -> bool:
         """The flow of `branch` is dead: go on with another of the device (RFC 5626 §7). False: the status stands."""
         target, context = branch.target, branch.context
-        if target.mark is not None:
-            self._user.flow_failed(target, status, now)
+        self.flow_failed(target, status, now)
         if not target.others or context.cancelled or branch.cancel:
             if status == 430:  # is between proxies: the caller is told that nobody can be reached
                 self.fail(branch, 480, now)
