@@ -205,3 +205,20 @@ def test_a_full_table_of_transactions_lowers_the_rate_in_time() -> None:
         policy.tick(Load(0.0, 0.5, held / 40_000), now)
     assert most < 40_000
     assert held > 0.6 * 40_000, "and it is used"
+
+
+def test_what_others_may_let_through_and_have_refused() -> None:
+    """For the native shedder, which asks for a look at the socket and not for each request."""
+    policy = limiting(1000)
+    policy.verdict(Rank.TRUSTED, "192.0.2.1", 20.0)  # the bucket is full: 100 tokens
+    first, second, third = policy.room(20.0)
+    assert first >= 99 and first > second > third > 50
+    while policy.verdict(Rank.TRUSTED, "192.0.2.1", 20.0) is Verdict.ADMIT:
+        pass
+    assert policy.room(20.0) == (0, 0, 0) and policy.room(20.01)[0] == pytest.approx(10, abs=1)
+    assert policy.refusals() > 0
+    policy.shed(refused=30, dropped=5, seconds=TICK / 2)
+    assert (policy.refused, policy.dropped) == (31, 5) and policy.refusals() == 0
+    for number in range(1, 19):
+        policy.tick(Load(0.0, 0.5), 20 + number * TICK)
+    assert policy.limiting, "somebody was refused within the last second"

@@ -9,6 +9,7 @@ from seaway.observe.counters import Counters
 from seaway.policy.overload import TICK, Load, Overload, Verdict
 from seaway.runtime.driver import Driver
 from seaway.runtime.overload import OverloadControl
+from seaway.runtime.shedder import Outcome
 from tests.runtime.rig import EchoCore, run
 from tests.runtime.test_driver import TCP, UDP, Sender
 from tests.support.messages import as_response, header, request
@@ -210,5 +211,32 @@ def test_it_measures() -> None:
         rig.control.stop()
         assert seen[0].late < 1.0 and seen[1].late >= 2.0 and seen[1].busy >= 0.0
         assert seen[1].filled == 0.75
+
+    run(main)
+
+
+def test_the_native_shedder_reads_while_there_is_overload() -> None:
+    async def main() -> None:
+        rig = Rig()
+        asked: list[tuple[int, tuple[int, int, int], int]] = []
+
+        class Shedder:
+            def read(self, socket: int, admit: tuple[int, int, int], refusals: int, retry_after: int) -> Outcome:
+                asked.append((socket, admit, refusals))
+                assert 3 <= retry_after <= 6
+                return Outcome(10, [(request("INVITE"), UDP.remote)], 7, 2)
+
+            def close(self) -> None:
+                asked.append((0, (0, 0, 0), 0))
+
+        rig.control._shedder = Shedder()  # type: ignore[assignment]
+        assert rig.driver.shed is None
+        rig.trouble()
+        assert rig.driver.shed is not None
+        assert rig.driver.shed(5, rig.now) == (10, [(request("INVITE"), UDP.remote)])
+        assert asked == [(5, rig.policy.room(rig.now), rig.policy.refusals())]
+        assert (rig.policy.refused, rig.policy.dropped) == (7, 2)
+        rig.control.stop()
+        assert rig.driver.shed is rig.driver.gate is None and len(asked) == 2
 
     run(main)

@@ -152,6 +152,28 @@ def test_children_have_no_privileges(nodes: Nodes) -> None:
     assert run.stat().st_mode & 0o777 == 0o750 and (run / "secret").stat().st_mode & 0o777 == 0o600
 
 
+def test_the_guard_keeps_one_right(nodes: Nodes) -> None:
+    """It stays root, with CAP_NET_ADMIN and no way to get more; without root there is none."""
+    pids = nodes.ready("core1", nodes.start(nodes.write("core1")))
+    if os.geteuid() != 0:
+        assert "guard" not in pids
+        return
+    status = dict(
+        line.split(":\t", 1) for line in Path(f"/proc/{pids['guard']}/status").read_text().splitlines() if ":\t" in line
+    )
+    for name in ("CapEff", "CapPrm", "CapBnd"):
+        assert int(status[name], 16) == 1 << 12, name
+    assert int(status["CapInh"], 16) == int(status["CapAmb"], 16) == 0 and status["NoNewPrivs"] == "1"
+
+
+def test_without_nftables_there_is_no_guard(nodes: Nodes) -> None:
+    path = nodes.write("core1", extra="[protection]\nnftables = false\n")
+    assert "guard" not in nodes.ready("core1", nodes.start(path))
+    assert nodes.status("core1", "protection") == []
+    (summary,) = nodes.status("core1", "status")
+    assert (summary["blocked"], summary["overload"]) == (0, "no")
+
+
 def test_a_dead_child_comes_back_and_the_other_lives_on(nodes: Nodes) -> None:
     process = nodes.start(nodes.write("core1"))
     before = nodes.ready("core1", process)
