@@ -132,6 +132,14 @@ def test_r35_a_search_has_an_end() -> None:
     assert site.rings() == {"cm": 30}
 
 
+def test_nobody_is_asked_twice_whichever_rules_lead_there() -> None:
+    """RFC 3261 §16.5. The second rule takes the domain away, which is put back on the way out."""
+    strip = {"type": "suffix", "pattern": "@example.test", "behaviour": "strip"}
+    site = Site(rule(10, "cm"), rule(10, "cm", **strip), rule(20, "cm", **strip), rule(30, "pbx"))
+    answering(site.peers["cm"], (0.1, 404))
+    assert site.call("1@example.test").statuses[-1] == 200 and site.rings() == {"cm": 1, "pbx": 1}
+
+
 def test_stop_keeps_the_search_from_later_steps() -> None:
     site = Site(rule(10, "cm", type="suffix", pattern="@example.test", on_match="stop"), rule(20, "pbx"))
     answering(site.peers["cm"], (0.1, 404))

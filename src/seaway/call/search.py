@@ -46,6 +46,7 @@ class Search:
         "context",
         "director",
         "holding",
+        "looked",
         "numbers",
         "queue",
         "record",
@@ -66,6 +67,7 @@ class Search:
         self.queue: list[Step | Group] = []  # short, and much smaller than a deque
         self.calls: dict[Legs, tuple[Call, Request]] = {}  # those of the present step
         self.asked: list[Branch] = []  # whose failure was looked at
+        self.looked: set[tuple[bytes, object]] = set()  # URI and place of all that was asked: nobody is asked twice
         self.holding = 0  # copies of the present group that wait for the relay
         self.statuses: list[int] = []
         self.director: Director | None = None

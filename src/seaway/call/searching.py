@@ -84,7 +84,8 @@ class Searches:
         self.go_on_with(search, now)
 
     def go_on(self, search: Search, aliases: list[bytes], now: float, *, parallel: bool) -> bool:
-        """Look for further aliases; false when there is nobody to ask."""
+        """Look for further aliases, also for one that has been asked; false when there is nobody to ask."""
+        search.looked.clear()
         self._queue(search, aliases, parallel=parallel)
         return self.advance(search, now)
 
@@ -234,8 +235,11 @@ class Searches:
             for index, targets in enumerate(_groups(found)):
                 if index == len(groups):
                     groups.append([])
-                groups[index] += [Candidate(found.zone_of(each), each, choice.rule) for each in targets]
-        return groups
+                for each in targets:  # RFC 3261 §16.5: each place once, whichever rules lead there
+                    if (each.uri, each.where) not in search.looked:
+                        search.looked.add((each.uri, each.where))
+                        groups[index].append(Candidate(found.zone_of(each), each, choice.rule))
+        return [each for each in groups if each]
 
     def uri_for(self, search: Search, alias: str) -> bytes | None:
         """The Request-URI for `alias`: the one that came, as long as it says the same."""
