@@ -61,6 +61,18 @@ def test_the_two_passes_of_a_call_are_known_by_the_link() -> None:
     assert index.of(message("b1", "a1"), "default") is back and index.of(message("b1", "a1"), "link") is out
 
 
+def test_twins_are_calls_of_one_dialog_between_the_same_zones() -> None:
+    index = CallIndex(frozenset())
+    one, two, other, back = call("1"), call("2"), call("3"), call("4", "cm", "local")
+    for each in (one, two, other, back):
+        each.callee_tag = b"b1"
+        index.keep(each)
+    other.callee_tag = b"b2"
+    assert index.twins(one) == [two] and index.twins(other) == []
+    index.drop(one)
+    assert index.twins(one) == [two] and index.twins(two) == []
+
+
 def test_r26_tags_of_a_fork_are_bounded() -> None:
     index, one = CallIndex(frozenset()), call("1")
     for number in range(1000):

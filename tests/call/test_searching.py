@@ -572,3 +572,20 @@ def test_r71_targets_that_fail_at_once_do_not_pile_up() -> None:
     dialog = caller.call("sips:1@far.test")
     site.net.run(3)
     assert dialog.statuses == [480]
+
+
+def test_an_invite_that_came_twice_ends_with_one_bye() -> None:
+    """Some proxy before us forked it to us twice; the phone answers both with one tag."""
+    pair = Pair()
+    alice, bob = pair.inside("alice"), pair.outside("bob")
+    bob.script = [(0.2, 200, sdp("198.51.100.20", 42000))]
+    dialog = alice.call("sip:bob@example.test", sdp("10.0.0.20", 41000))
+    pair.net.run(0.1)
+    (invite,) = pair.net.sent("core1", "edge1", "INVITE")
+    (link,) = [flow for flow in pair.core.reuse.values() if flow.zone == "traversal"]
+    pair.net._write(pair.core, link, invite.data.replace(b"branch=z9hG4bK", b"branch=z9hG4bKtwice", 1))
+    pair.net.run(2)
+    assert dialog.statuses[-1] == 200 and len(pair.edge_relay.sessions) == 2
+    alice.bye(dialog)
+    pair.idle()
+    assert not pair.edge_relay.sessions

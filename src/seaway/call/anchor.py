@@ -178,9 +178,8 @@ class Anchor:
         legs: tuple[media.LegRequest, media.LegRequest], alias: bytes, now: float, agent: MediaUser | None = None,
         where: object = None,
     ) -> Call:  # fmt: skip
-        """The same by its parts: `caller` is a From value, `flow` where an endpoint's own signalling comes from.
-        `agent`: the B2BUA whose call it is, told when its media ends. `where` is the
-        place that it goes to, as far as it is known."""
+        """The same by its parts: `caller` is a From value, `flow` where an endpoint's own signalling comes from,
+        `agent` the B2BUA whose call it is, told when its media ends, `where` the place that it goes to, if known."""
         name = uri_of(caller).partition(b":")[2].partition(b";")[0].decode("latin-1")
         ingress, egress = zones[0].name, zones[1].name if zones[1] else "local"
         call = Call(
@@ -273,8 +272,9 @@ class Anchor:
             tags = [tag_of(context.request.require(name)) or b"" for name in (b"from", b"to")]
             if call.callee_tag is not None and call.callee_tag not in tags:
                 return  # the dialog of another fork, which the caller does not want (RFC 3261 §13.2.2.4)
-            side = call.side_of(tags[0])
-            self.end(call, f"hung up by the {'caller' if side == 'a' else 'callee'}", now)
+            reason = f"hung up by the {'caller' if call.side_of(tags[0]) == 'a' else 'callee'}"
+            for each in (call, *self._calls.twins(call)):
+                self.end(each, reason, now)
 
     def snapshot(self, kind: str, now: float) -> list[dict[str, object]]:
         """Live calls, or the history."""

@@ -50,6 +50,15 @@ class CallIndex:
                 return calls[0] if len(calls) == 1 else self._which(calls, tags, index == 0, zone)
         return None
 
+    def twins(self, call: Call) -> list[Call]:
+        """Other calls of the same dialog between the same zones: of an INVITE that came twice (RFC 3261 §8.2.2.2)."""
+        return [
+            each
+            for each in self._calls.get((call.call_id, call.caller_tag), ())
+            if each is not call
+            and (each.callee_tag, each.ingress, each.egress) == (call.callee_tag, call.ingress, call.egress)
+        ]
+
     def _which(self, calls: list[Call], tags: list[bytes | None], by_caller: bool, zone: str) -> Call:
         """Between the two passes of a call is a traversal zone; a fork is known by the tag of its callee."""
         link = self._linked(zone)
