@@ -272,5 +272,5 @@ class _Phone(Baresip):
 
     more = ""
 
-    def _account_line(self) -> str:
-        return super()._account_line() + self.more
+    def _account_line(self, account: Account) -> str:
+        return super()._account_line(account) + self.more

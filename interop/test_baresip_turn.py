@@ -41,8 +41,8 @@ class DirectPhone(Baresip):
             config.read_text().replace("module g711.so", "module stun.so\nmodule turn.so\nmodule g711.so")
         )
 
-    def _account_line(self) -> str:
-        line = f"<sip:{self.account.user}@{self._address};transport=udp>;regint=0;answermode=auto"
+    def _account_line(self, account: Account) -> str:
+        line = f"<sip:{account.user}@{self._address};transport=udp>;regint=0;answermode=auto"
         if self._turn:
             line += f';medianat=turn;stunserver="turn:{self._turn}:3478";stunuser={TURN_USER};stunpass={TURN_PASSWORD}'
         return f"{line};audio_codecs=PCMA/8000/1"

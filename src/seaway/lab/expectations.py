@@ -27,6 +27,15 @@ class Feature(StrEnum):
     TURN_CORE = "TURN from the core"
     RELAY_OUT = "relayed datagrams to the far side"
     RELAY_IN = "relayed datagrams from the far side"
+    OUT_UDP = "registration outside over UDP"
+    OUT_TCP = "registration outside over TCP"
+    OUT_MTLS = "registration outside with a client certificate"
+    OUT_WSS = "registration outside over WebSocket"
+    IN_TCP = "registration inside over TCP"
+    IN_TLS = "registration inside over TLS"
+    IN_WSS = "registration inside over WebSocket"
+    NEIGHBOUR_IN = "call to a neighbour inside"
+    NEIGHBOUR_OUT = "call to a neighbour outside"
 
 
 _F = Feature
@@ -50,7 +59,12 @@ EXPECTED: dict[str, frozenset[Feature]] = {
     "T6-04": frozenset({_F.NAMES_EDGE}),
     "T11-01": frozenset({_F.ZONE}),
     "T11-02": frozenset({_F.CALL_IN}),
+    "T11-03": frozenset({_F.NEIGHBOUR_IN}),
+    "T11-04": frozenset({_F.NEIGHBOUR_OUT}),
+    "T11-05": frozenset({_F.OUT_UDP}),
+    "T11-06": frozenset({_F.OUT_TCP}),
     "T11-07": frozenset({_F.REGISTRATION_OUT}),
+    "T11-08": frozenset({_F.OUT_MTLS}),
     # A flow on the demultiplexing port carries both ways: the edge answers where the core's probe came from.
     "T11-09": _AUDIO,
     "T11-10": _RTCP,
@@ -68,10 +82,14 @@ EXPECTED: dict[str, frozenset[Feature]] = {
     "Y07-01": frozenset({_F.RELAY_OUT}),
     "T16-07": frozenset({_F.RELAY_IN}),
     "Y01-01": frozenset({_F.REGISTRATION_IN}),
+    "Y01-02": frozenset({_F.IN_TCP}),
+    "Y01-03": frozenset({_F.IN_TLS}),
     "Y01-04": frozenset({_F.AUDIO_IN}),
     "Y01-05": frozenset({_F.RTCP_IN}),
     "Y01-06": _AUDIO,
     "Y01-07": _RTCP,
+    "Y11-01": frozenset({_F.OUT_WSS}),
+    "Y11-02": frozenset({_F.IN_WSS}),
 }
 
 

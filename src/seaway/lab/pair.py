@@ -18,7 +18,7 @@ from typing import Any
 from seaway.catalog.deployment import Deployment, parse_deployment
 from seaway.identity.ca import create_authority, issue
 from seaway.identity.digest import ha1
-from seaway.lab.accounts import TURN_PASSWORD, TURN_USER, USERS
+from seaway.lab.accounts import TURN_PASSWORD, TURN_USER, USERS, LabUser
 from seaway.lab.errors import LabError
 from seaway.lab.machines import Machines, end_all
 from seaway.lab.plan6 import LAB_PEERS6
@@ -52,6 +52,7 @@ class Pair:
     turn: tuple[str, ...] = ()  # more lines for the [turn] table of the edge
     engine: EngineName = "auto"  # what carries media
     extra: str = ""  # more TOML for both node files (tables)
+    users: tuple[LabUser, ...] = USERS
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -121,7 +122,7 @@ class Pair:
         ]
         if core and self.traversal_host:
             lines.append(f'host = "{self.traversal_host}"')
-        for each in USERS:
+        for each in self.users:
             if each.node == node:
                 # Stored for MD5 alone: baresip 1.0 gives up when a challenge also offers SHA-256.
                 stored = ha1("MD5", each.name, deployment.domain, each.password)

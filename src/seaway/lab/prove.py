@@ -27,6 +27,7 @@ from seaway.lab.plan import Variant
 from seaway.lab.scan import Scan, scan_tcp, udp_ports, udp_volley
 from seaway.lab.session import Session
 from seaway.lab.stage import Stage
+from seaway.lab.ways import DIALLED, WAYS, measure_ways, prepare_ways, ways_text, ways_users
 from seaway.lab.witness import Seen, Witness
 from seaway.runtime.config import EngineName
 
@@ -101,6 +102,8 @@ def prove(
             _without(stage, proof, row, say)
     if not only or only & _REMOTE_ACCESS:
         _remote_access(name, variant, engine, proof, say)
+    if not only or only & {*WAYS, *DIALLED}:
+        _ways(name, variant, engine, proof, say)
     proof.seconds = time.monotonic() - begin
     return proof
 
@@ -117,6 +120,32 @@ def _remote_access(name: str, variant: Variant, engine: EngineName, proof: Proof
             proof.problems.append(f"with remote access these rows carried nothing: {', '.join(missing)}")
         for row in found:
             _without(stage, proof, row, say, _relays_alone)
+
+
+def _ways(name: str, variant: Variant, engine: EngineName, proof: Proof, say: Say) -> None:
+    """The rows of all ways of signalling, in a site of its own. A way in needs only its peers anew, not the nodes."""
+    say("every way of SIP signalling, in a site where all of them are on")
+    first, wanted = dict(proof.books), {*WAYS, *DIALLED}
+
+    def measuring(stage: Stage, session: Session, expected: frozenset[Feature], rtcp: bool) -> Measured:
+        return measure_ways(session, _network(stage), expected)
+
+    with Stage.in_namespaces(
+        name, variant, ways_text(variant), engine=engine, users=ways_users(), prepare=prepare_ways
+    ) as stage:
+        network = _network(stage)
+        _calls(stage, proof, say, measuring)
+        found = {row: book for row, book in proof.books.items() if row in wanted}
+        proof.books = dict(sorted((first | found).items()))
+        if missing := sorted(wanted - found.keys()):
+            proof.problems.append(f"with every way of signalling on these rows carried nothing: {', '.join(missing)}")
+        with _running(stage) as session:
+            for row in (each for each in WAYS if each in found):
+                load_rules(network, stage.resolution, frozenset({row}))
+                result = measure_ways(session, network, EXPECTED[row])
+                _judge(stage, proof, row, EXPECTED[row], result, {}, say)
+        for row in (each for each in DIALLED if each in found):
+            _without(stage, proof, row, say, measuring)
 
 
 def _network(stage: Stage) -> Network:
@@ -307,7 +336,20 @@ def _without(stage: Stage, proof: Proof, row: str, say: Say, measuring: Measurin
     with _running(stage, expected) as session:
         result = measuring(stage, session, expected, media)
         fast = _fast_rows(stage)
-    passed = read_counters(network)
+    _judge(stage, proof, row, expected, result, fast, say)
+
+
+def _judge(
+    stage: Stage,
+    proof: Proof,
+    row: str,
+    expected: frozenset[Feature],
+    result: Measured,
+    fast: dict[str, dict[str, int]],
+    say: Say,
+) -> None:
+    """What was found while the rules of `row` were away."""
+    passed = read_counters(_network(stage))
     found = roots(frozenset(result.broken))
     proof.removed[row] = f"broke: {', '.join(sorted(found))}" if found else "broke: nothing"
     leaked = [at for at, each in passed.items() if row in each.rows and each.rows[row].packets]

@@ -241,7 +241,9 @@ class Session:
 
     def close(self) -> None:
         for phone in self.phones.values():
-            phone.close()
+            phone.end()
+        for phone in self.phones.values():
+            phone.close(0.7)
         self.phones.clear()
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from seaway.catalog.deployment import parse_deployment
 from seaway.catalog.resolve import Resolution, resolve
+from seaway.lab.accounts import USERS, LabUser
 from seaway.lab.dns import DOMAIN, start_dns
 from seaway.lab.firewall import deployment_text, load_rules
 from seaway.lab.loopback import LOOPBACK_DEPLOYMENT, LOOPBACK_EDGE, LOOPBACK_PROXY
@@ -43,9 +44,11 @@ class Stage:
         deployment: str | None = None,
         engine: EngineName = "auto",
         turn: tuple[str, ...] = (),
+        users: tuple[LabUser, ...] = (),
+        prepare: Callable[[Pair, Network], None] | None = None,
     ) -> Iterator[Stage]:
         """A real lab with rules loaded and names served; the nodes are not started yet. `turn`: more lines for the
-        edge's [turn] table. Raises LabError."""
+        edge's [turn] table. `users`: further users. `prepare` may add to the nodes' files. Raises LabError."""
         text = deployment or deployment_text(variant)
         resolution = resolve(parse_deployment(text, "lab deployment"))
         with locked(name):
@@ -57,9 +60,11 @@ class Stage:
                 plan = network.plan
                 pair = Pair(
                     machines, text, dns_check=(f"edge1.{DOMAIN}",), engine=engine, turn=turn,
-                    traversal_host=plan.edge_inner6 or None,
+                    traversal_host=plan.edge_inner6 or None, users=(*USERS, *users),
                 )  # fmt: skip
                 pair.prepare()
+                if prepare is not None:
+                    prepare(pair, network)
                 out = plan.host("dns-out")
                 site = Site(
                     edge_proxy=f"edge1.{DOMAIN}:5061",

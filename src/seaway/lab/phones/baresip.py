@@ -32,7 +32,7 @@ Start = Callable[[list[str], Path], "subprocess.Popen[bytes]"]
 
 _CONFIG = """poll_method epoll
 sip_listen {listen}
-{cafile}{dns}call_local_timeout 60
+{cafile}{certificate}{dns}call_local_timeout 60
 call_max_calls 8
 audio_player aubridge,sink
 audio_source ausine,{tone}
@@ -110,8 +110,14 @@ class Baresip:
         answer: Literal["auto", "manual"] = "auto",
         six: bool = False,
         encryption: Encryption | None = None,
+        more: tuple[Account, ...] = (),
+        certificate: Path | None = None,
+        four: bool = False,
     ) -> None:
+        """`more`: further accounts of the same phone. `certificate`: a file with certificate and key, for what it dials
+        and for its own TLS port, which is the next one after `listen`. `six`, `four`: one family alone."""
         self.name, self.dir, self.account, self.tone = name, directory, account, tone
+        self._accounts = (account, *more)
         self._start, self._namespace, self._control = start, namespace, control
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
@@ -121,7 +127,7 @@ class Baresip:
         self._token = 0
         self._answer = answer
         self._encryption = encryption
-        self._options = ("-v", "-6") if six else ("-v",)  # IPv6 only
+        self._options = ("-v", *(("-6",) if six else ("-4",) if four else ()))
         directory.mkdir(parents=True, exist_ok=True)
         modules = next((path for path in _MODULES if Path(path).is_dir()), None)
         if modules is None:
@@ -131,6 +137,7 @@ class Baresip:
         config = _CONFIG.format(
             listen=listen,
             cafile=f"sip_cafile {ca}\n" if ca else "",
+            certificate=f"sip_certificate {certificate}\n" if certificate else "",
             dns=f"dns_server {dns}\n" if dns else "",
             tone=tone,
             ports=rtp_ports,
@@ -144,8 +151,8 @@ class Baresip:
         (directory / "accounts").write_text("")  # the account comes by command, when we listen for its events
         (directory / "contacts").write_text("")
 
-    def _account_line(self) -> str:
-        a = self.account
+    def _account_line(self, account: Account) -> str:
+        a = account
         return (
             f"<sip:{a.user}@{a.domain};transport={a.transport}>;auth_user={a.user};auth_pass={a.password};"
             f'outbound="sip:{a.proxy};transport={a.transport}";regint={a.register};answermode={self._answer};'
@@ -157,7 +164,7 @@ class Baresip:
         path = self.dir / "config"
         kept = [line for line in path.read_text().splitlines() if "ctrl_tcp" not in line]
         path.write_text("\n".join(["module stdio.so", *kept]) + "\n")
-        (self.dir / "accounts").write_text(self._account_line() + "\n")
+        (self.dir / "accounts").write_text(self._account_line(self.account) + "\n")
 
     def launch(self, patience: float = 5.0) -> None:
         """Start the process and connect to its control port. Raises LabError."""
@@ -173,7 +180,8 @@ class Baresip:
                 time.sleep(0.02)
         self._socket.settimeout(None)
         threading.Thread(target=self._read, args=(self._socket,), daemon=True).start()
-        self.command("uanew", self._account_line())
+        for each in self._accounts:
+            self.command("uanew", self._account_line(each))
 
     def tail(self) -> str:
         """Last log line, for error texts."""
@@ -247,6 +255,18 @@ class Baresip:
             results = [e["type"] for e in self._events if str(e.get("type")).startswith("REGISTER_")]
         return "REGISTER_OK" in results
 
+    def registered_as(self, user: str, patience: float = 5.0) -> bool:
+        """Whether the account of `user` has registered; waits for it."""
+
+        def there() -> bool:
+            return any(
+                each.get("type") == "REGISTER_OK" and str(each.get("accountaor")).startswith(f"sip:{user}@")
+                for each in self._events
+            )
+
+        with self._changed:
+            return self._changed.wait_for(there, patience)
+
     def dial(self, target: str) -> None:
         """Call `sip:user@domain`; forgets earlier recordings."""
         self.command("dial", target)
@@ -279,8 +299,13 @@ class Baresip:
         recordings = sorted(self.dir.glob("dump-*-dec.wav"), key=lambda path: path.stat().st_mtime)
         return listen(recordings[-1], expected, self.tone) if recordings else None
 
-    def close(self) -> None:
-        """End the process."""
+    def end(self) -> None:
+        """Tell the process to end; `close` waits for it."""
+        if self._process is not None:
+            self._process.terminate()
+
+    def close(self, patience: float = 2.0) -> None:
+        """End the process; within `patience` seconds it may say goodbye to its registrar."""
         if self._socket is not None:
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
@@ -289,7 +314,7 @@ class Baresip:
         if self._process is not None:
             self._process.terminate()
             try:
-                self._process.wait(2.0)
+                self._process.wait(patience)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
