@@ -131,6 +131,47 @@ Content-Length: 0
     assert log.read_text().count("uri=INVITE sip:bob@") == 2
 
 
+def test_watching_a_registration(site: RegistrarSite) -> None:
+    """RFC 3680: SUBSCRIBE, and NOTIFY with the state as XML; at the end of the subscription a last one."""
+    head = f"""SUBSCRIBE sip:bob@{DOMAIN} SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];rport;branch=[branch]
+Max-Forwards: 70
+From: <sip:bob@{DOMAIN}>;tag=[pid]w
+To: <sip:bob@{DOMAIN}>
+Call-ID: [call_id]
+CSeq: {{number}} SUBSCRIBE
+Contact: <sip:bob@[local_ip]:[local_port]>
+Event: reg
+Accept: application/reginfo+xml
+Expires: 0
+{{auth}}Content-Length: 0
+"""
+    notified = """<recv request="NOTIFY"><action>
+<ereg regexp="terminated;reason=timeout" search_in="hdr" header="Subscription-State:" check_it="true" assign_to="s"/>
+<log message="state=[$s]"/>
+<ereg regexp="sip:bob@[0-9.]+:[0-9]+" search_in="body" check_it="true" assign_to="uri"/>
+<log message="contact=[$uri]"/></action></recv>
+<send><![CDATA[
+SIP/2.0 200 OK
+[last_Via:]
+[last_From:]
+[last_To:]
+[last_Call-ID:]
+[last_CSeq:]
+Content-Length: 0
+
+]]></send>
+"""
+    credentials = "[authentication username=bob password=secret-bob]\n"
+    text = challenged(1, 120) + register(2, 120) + expect(200)
+    text += f'<send retrans="500"><![CDATA[\n{head.format(number=3, auth="")}\n]]></send>\n' + expect(407, auth="true")
+    text += f'<send retrans="500"><![CDATA[\n{head.format(number=4, auth=credentials)}\n]]></send>\n'
+    text += (
+        expect(200) + notified + register(5, 0, auth=False) + expect(401, auth="true") + register(6, 0) + expect(200)
+    )
+    assert "contact=sip:bob@10.66.1.73:" in site.sipp("watch", text)
+
+
 def test_a_path_without_outbound_is_439(site: RegistrarSite) -> None:
     """SIPp plays phone and proxy at once: another Via below its own, and Path values."""
     contact = f'<sip:bob@[local_ip]:[local_port]>;+sip.instance="<{URN}>";reg-id=1'

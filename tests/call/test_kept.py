@@ -84,6 +84,14 @@ def test_time_goes_on_while_nothing_runs() -> None:
     assert not both.core.core.snapshot("registrations", both.net.now)
 
 
+def test_a_wall_clock_that_was_set_back_makes_nothing_last() -> None:
+    both = site(registrar=Bounds(maximum=700))
+    both.phone("bob", 30)
+    restart(both, both.core, after=-86400.0)
+    (row,) = both.core.core.snapshot("registrations", both.net.now)
+    assert int(str(row["expires"])) == 700
+
+
 def test_what_ends_is_kept_no_longer() -> None:
     both = site(registrar=Bounds(minimum=1))
     bob, alice = both.phone("bob", 30), both.phone("alice", 20)

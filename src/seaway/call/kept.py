@@ -41,6 +41,7 @@ class Keeper:
         self._udp = udp
         self._outputs = outputs
         self._due = False
+        self._longest = config.registrar.maximum
         elsewhere = {each.name.lower() for each in config.registrations if each.register_on is not None}
         self._domains = frozenset(each.lower().encode() for each in config.domains if each.lower() not in elsewhere)
         self._users = frozenset(each.name.encode("utf-8", "surrogateescape") for each in config.users)
@@ -86,6 +87,8 @@ class Keeper:
             if domain not in self._domains:
                 continue
             for binding in bindings:
+                # The wall clock may have been set back meanwhile.
+                binding.expires = min(binding.expires, now + self._longest)
                 if (binding.zone is not None or not self._users or user in self._users) and self._registrar.room:
                     self._registrar.add(binding)
                     taken += 1
