@@ -6,7 +6,7 @@ import pytest
 
 from seaway.call.config import NeighbourZone, Rule, User
 from seaway.call.control import Control
-from seaway.call.events import Offence
+from seaway.call.events import Offence, Proved
 from seaway.core.sip.io import Flow, Send, SendTo
 from seaway.identity.digest import Challenge, answer, ha1
 from seaway.wire.sip.auth import digest_parameters
@@ -29,6 +29,7 @@ class Desk:
         self.sent: list[tuple[Flow, Request | Response, bytes]] = []
         self.dialled: list[SendTo] = []
         self.offences: list[Offence] = []
+        self.proved: list[Flow] = []
         self._number = 0
 
     def udp(self, host: str = "192.0.2.10", port: int = 5060, nic: str = "inner") -> Flow:
@@ -44,6 +45,8 @@ class Desk:
                 self.dialled.append(output)
             elif isinstance(output, Offence):
                 self.offences.append(output)
+            elif isinstance(output, Proved):
+                self.proved.append(output.flow)
         self.sent += sent
         return sent
 

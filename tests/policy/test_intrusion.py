@@ -105,3 +105,15 @@ def test_blocks_of_an_earlier_life() -> None:
 def test_known_scanners() -> None:
     assert is_scanner(b"friendly-scanner") and is_scanner(b"SIPVicious 0.3") and not is_scanner(b"Linphone/4.4")
     assert set(DEFAULTS) == set(Category)
+
+
+def test_an_office_of_phones_is_no_scanner() -> None:
+    """Each phone is challenged and then proves itself: what was counted is taken back."""
+    policy = Intrusion()
+    for number in range(1000):
+        assert policy.report(Category.ENUMERATION, "192.0.2.7", number / 100) is None
+        policy.relieve(Category.ENUMERATION, "192.0.2.7")
+    policy.relieve(Category.ENUMERATION, "192.0.2.7")
+    policy.relieve(Category.ENUMERATION, "192.0.2.99")
+    blocks = [policy.report(Category.ENUMERATION, "192.0.2.7", 20.0) for _ in range(100)]
+    assert blocks[:99] == [None] * 99 and blocks[99] is not None, "one that only asks is"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from seaway.call.events import AskPolicy, KeepDue, KeepFlow, LogEvent, MediaCommand, Offence
+from seaway.call.events import AskPolicy, KeepDue, KeepFlow, LogEvent, MediaCommand, Offence, Proved
 from seaway.core.dns.io import Answer, Resolve
 from seaway.core.sip.io import Address, CloseFlow, Flow, Hop, Send, SendTo
 
@@ -55,6 +55,7 @@ class Host:
     policy: Callable[[dict[str, str]], tuple[float, bytes | None, str]] | None = None  # form -> delay, script, problem
     log: list[LogEvent] = field(default_factory=list)
     offences: list[Offence] = field(default_factory=list)
+    proved: list[Proved] = field(default_factory=list)
     promised: list[KeepFlow] = field(default_factory=list)
     kept: dict[str, bytes] = field(default_factory=dict)  # what a store has of its registrations
     commands: list[Any] = field(default_factory=list)
@@ -168,6 +169,8 @@ class Network:
                 self.at(delay, self._policy(host, output.token, body, problem))
             elif isinstance(output, Offence):
                 host.offences.append(output)
+            elif isinstance(output, Proved):
+                host.proved.append(output)
             elif isinstance(output, KeepFlow):
                 host.promised.append(output)
             elif isinstance(output, KeepDue):

@@ -34,6 +34,7 @@ class Refusal:
     headers: Headers = ()
     usual: bool = False  # part of every normal exchange: not worth a line in the log
     phrase: str = ""  # for the peer; empty: the usual one of the status
+    bare: bool = False  # no credentials were given
     wrong: bool = False  # wrong credentials, made with a nonce that only the source was given
 
 
@@ -80,7 +81,7 @@ class Admission:
             return Refusal(400, f"credentials cannot be read: {error}")
         if credentials is None:
             return Refusal(
-                407 if proxy else 401, "no credentials yet", self._challenge(source, proxy, now, False), True
+                407 if proxy else 401, "no credentials yet", self._challenge(source, proxy, now, False), True, bare=True
             )
         if self._elsewhere:
             domain = self.identities.domain(request)

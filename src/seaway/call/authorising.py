@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from seaway.call.admission import Admission, Elsewhere, Refusal, address_of_record
 from seaway.call.delegation import Delegates
+from seaway.call.refusing import Refusals
 from seaway.call.zones import Zone
 from seaway.core.sip.context import Context
 from seaway.core.sip.registrar import Registrar
@@ -32,13 +33,14 @@ class Authorising:
 
     def __init__(
         self, admission: Admission, delegates: Delegates, registrar: Registrar, local: ZoneSettings,
-        refuse: Callable[[Context, Refusal, float], None],
+        refusals: Refusals,
     ) -> None:  # fmt: skip
         self._admission = admission
         self._registrar = registrar
         self._local = local.authentication
         self._delegates = delegates
-        self._refuse = refuse
+        self._refuse = refusals.refuse
+        self._proved = refusals.proved
 
     def decide(self, context: Context, zone: Zone, proceed: Proceed, now: float) -> None:
         """Go on with `proceed`, at once or later, or refuse. Raises `WireError` for unreadable fields."""
@@ -96,6 +98,7 @@ class Authorising:
         if isinstance(who, Refusal):
             self._refuse(context, who, now)
             return
+        self._proved(context)
         context.user = self._admission.identities.of(context.request, who)
         context.authenticated = True
         proceed(now)

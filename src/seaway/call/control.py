@@ -86,7 +86,7 @@ class Control:
         self._noise = Noise(self.counters)
         self._refusals = Refusals(self._proxy, self._outputs, self._noise)
         delegates = Delegates(self._zones, self._sides, self._proxy, random, config.node, self.counters)
-        authorising = Authorising(self._admission, delegates, self._registrar, config.local_zone, self._refusals.refuse)
+        authorising = Authorising(self._admission, delegates, self._registrar, config.local_zone, self._refusals)
         passing = Passing(self._zones, self._paths, self._admission, self._proxy, config.registrar.strict_path)
         self.keeper = Keeper(config, self._registrar, self._dates, self._paths.udp_flow, self._outputs)
         events = RegEvents(

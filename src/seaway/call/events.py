@@ -9,7 +9,7 @@ from seaway.core.sip.io import CloseFlow, Flow, Send, SendTo
 from seaway.media.protocol import Command
 from seaway.policy.intrusion import Category
 
-__all__ = ["AskPolicy", "ControlOutput", "LogEvent", "MediaCommand", "Offence"]
+__all__ = ["AskPolicy", "ControlOutput", "LogEvent", "MediaCommand", "Offence", "Proved"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,4 +59,13 @@ class KeepFlow:
     seconds: float
 
 
-ControlOutput = Send | SendTo | CloseFlow | Resolve | MediaCommand | AskPolicy | LogEvent | Offence | KeepDue | KeepFlow
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """A peer that had been challenged has given the right credentials."""
+
+    flow: Flow
+
+
+ControlOutput = (
+    Send | SendTo | CloseFlow | Resolve | MediaCommand | AskPolicy | LogEvent | Offence | KeepDue | KeepFlow | Proved
+)

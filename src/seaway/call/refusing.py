@@ -7,7 +7,7 @@ from collections import deque
 from typing import Any
 
 from seaway.call.admission import Refusal
-from seaway.call.events import LogEvent, Offence
+from seaway.call.events import LogEvent, Offence, Proved
 from seaway.call.noise import Noise
 from seaway.call.views import place_of
 from seaway.core.sip.context import Context
@@ -30,6 +30,8 @@ class Refusals:
         agent = context.request.get(b"user-agent")  # before the answer, which may let go of the request
         self._proxy.reject(context, refusal.status, now, headers=refusal.headers, reason=refusal.phrase or None)
         proven = refusal.wrong or context.flow.reliable
+        if refusal.bare and context.flow.reliable:
+            self._outputs.append(Offence(Category.ENUMERATION, context.flow, True))
         if refusal.wrong:
             self._outputs.append(Offence(Category.AUTHENTICATION, context.flow, proven))
         if agent is not None and is_scanner(agent):
@@ -45,3 +47,8 @@ class Refusals:
             "call_id": context.call_id.decode("latin-1"),
         }
         self._outputs.append(LogEvent("request.refused", fields, "warning"))
+
+    def proved(self, context: Context) -> None:
+        """A challenge was answered rightly: it is no offence (see `refuse`)."""
+        if context.flow.reliable:
+            self._outputs.append(Proved(context.flow))

@@ -25,6 +25,7 @@ Network = IPv4Network | IPv6Network
 
 class Category(Enum):
     AUTHENTICATION = "authentication"  # wrong credentials
+    ENUMERATION = "enumeration"  # requests that were challenged and never came back with credentials
     SCANNER = "scanner"  # programs that are known to look for weak spots
     MALFORMED = "malformed"  # what cannot be read as SIP
     FLOOD = "flood"  # more connections than one source may have, and such as never send anything
@@ -43,6 +44,7 @@ class Trigger:
 
 DEFAULTS: Mapping[Category, Trigger] = {
     Category.AUTHENTICATION: Trigger(10, 60.0, 600.0),
+    Category.ENUMERATION: Trigger(100, 60.0, 600.0),
     Category.SCANNER: Trigger(3, 60.0, 3600.0),
     Category.MALFORMED: Trigger(50, 60.0, 600.0),
     Category.FLOOD: Trigger(100, 60.0, 600.0),
@@ -126,6 +128,12 @@ class Intrusion:
             self._caught.pop((source, each), None)
         block = self._blocks[source] = Block(source, category, now, now + trigger.block)
         return block
+
+    def relieve(self, category: Category, address: str) -> None:
+        """One offence of that kind was none after all."""
+        times = self._caught.get((source_of(address), category))
+        if times:
+            times.pop()
 
     def exempts(self, address: str) -> bool:
         """Whether `address` or, for IPv6, anything in its /64 is exempt."""

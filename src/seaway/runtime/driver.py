@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from seaway.call.events import AskPolicy, KeepDue, KeepFlow, LogEvent, MediaCommand, Offence
+from seaway.call.events import AskPolicy, KeepDue, KeepFlow, LogEvent, MediaCommand, Offence, Proved
 from seaway.core.dns.io import Answer, Resolve
 from seaway.core.sip.io import Address, CloseFlow, Flow, Send, SendTo
 from seaway.media.protocol import Command
@@ -78,6 +78,7 @@ class Driver:
         self.resolve: Callable[[Resolve, float], None] = self._nobody
         self.media: Callable[[Command], None] = lambda command: None
         self.offence: Callable[[Category, str, bool], None] = lambda category, address, proven: None
+        self.relief: Callable[[str], None] = lambda address: None  # a challenge was answered rightly
         self.blocked: Blocked = _Nobody()
         self.keep: Callable[[], None] = lambda: None
         self.promised: dict[int, float] = {}  # by flow id: seconds within which the peer keeps its flow alive
@@ -165,6 +166,9 @@ class Driver:
         elif isinstance(output, Offence):
             if output.flow.zone is None:  # nobody at the far end of a link that proved itself
                 self.offence(output.category, output.flow.remote[0], output.proven)
+        elif isinstance(output, Proved):
+            if output.flow.zone is None:
+                self.relief(output.flow.remote[0])
         elif isinstance(output, LogEvent):
             self.counters.add(f"event.{output.event}")
             if output.level == "warning":

@@ -102,6 +102,10 @@ class Protection:
         self._save()
         self.closing(self.__contains__)
 
+    def relieve(self, address: str) -> None:
+        """A challenge to `address` was answered rightly."""
+        self._policy.relieve(Category.ENUMERATION, address)
+
     def unblock(self, address: str | None) -> int:
         """Lift the block of `address`, or all for `None`; how many there were. Raises `ValueError`."""
         lifted = self._policy.unblock(address)

@@ -44,6 +44,7 @@ class ProtectionTable(Settings):
     nftables: StrictBool = True
     exempt: Annotated[tuple[Annotated[str, BeforeValidator(_network)], ...], Field(max_length=1000)] = ()
     authentication: CategoryTable = CategoryTable()
+    enumeration: CategoryTable = CategoryTable()
     scanner: CategoryTable = CategoryTable()
     malformed: CategoryTable = CategoryTable()
     flood: CategoryTable = CategoryTable()

@@ -238,6 +238,7 @@ class _Node:
         )
         self._protection.closing = self._connections.drop
         driver.offence, driver.blocked = self._protection.report, self._protection
+        driver.relief = self._protection.relieve
         self._overload = OverloadControl(driver, prepared.control, core.underway, self._datagrams)
         self._status = StatusServer(
             config.run_dir, prepared, core, self._resolver, self._connections, self._counters, self._datagrams,
