@@ -11,11 +11,12 @@ import pytest
 
 from seaway.call.config import NeighbourZone
 from seaway.policy.search_settings import SearchRule
+from seaway.policy.zone_settings import ZoneSettings
 
-from ..support.messages import sdp
+from ..support.messages import header, sdp
 from ..support.net import Host
 from ..support.nodes import CORE, Pair
-from ..support.phone import Hop, Phone
+from ..support.phone import Dialog, Hop, Phone
 
 PEERS = {"cm": "10.0.0.30", "pbx": "10.0.0.31"}
 FINALS = [200, 200, 200, 302, 401, 403, 404, 404, 408, 415, 480, 486, 487, 488, 500, 503, 600, 603, 604]
@@ -50,11 +51,13 @@ def test_every_call_ends_once_and_leaves_nothing(seed: int) -> None:
     rng = random.Random(seed)
     monitor = rng.choice([0.0, 20.0])
     zones = tuple(NeighbourZone(name, (address,), 5060, "udp", monitor=monitor) for name, address in PEERS.items())
-    pair = Pair(seed, loss=rng.choice([0.0, 0.05]), jitter=0.02,
-                core={"neighbours": zones, "search_rules": plan(rng)}, edge={"search_rules": ()})  # fmt: skip
+    local = ZoneSettings("check", b2bua=rng.choice(["auto", "always"]))
+    core = {"neighbours": zones, "search_rules": plan(rng), "local_zone": local}
+    pair = Pair(seed, jitter=0.02, core=core)
     pair.core_relay.delay, pair.edge_relay.delay = rng.choice([0.0, 0.05, 0.8]), rng.choice([0.0, 0.3])
     peers = [Phone(pair.net, name, (address, 5060), Hop("udp", CORE, 5060, "inner")) for name, address in PEERS.items()]
     phones = [pair.inside("alice"), pair.inside("carol", address="10.0.0.21"), pair.outside("bob")]
+    pair.net.loss = rng.choice([0.0, 0.05])
     calls = []
     for number in range(15):
         for phone in [*peers, *phones]:
@@ -75,6 +78,7 @@ def test_every_call_ends_once_and_leaves_nothing(seed: int) -> None:
     for _, dialog in calls:
         finals = [each for each in dialog.statuses if each >= 200 or each == 0]
         assert len(finals) == 1, (dialog.call_id, dialog.statuses)
+        quiet_afterwards(pair, dialog)
     clean(pair.core)
     clean(pair.edge)
     assert not pair.core_relay.sessions and not pair.edge_relay.sessions
@@ -82,6 +86,22 @@ def test_every_call_ends_once_and_leaves_nothing(seed: int) -> None:
         assert len(relay.closed) == len(set(relay.closed))
     for row in pair.core.core.snapshot("searches", pair.net.now):
         assert row["status"], row
+
+
+def quiet_afterwards(pair: Pair, dialog: Dialog) -> None:
+    """Once the caller has the final answer nobody else is made to ring."""
+    branches: set[str] = set()
+    answered = False
+    for each in pair.net.wire:
+        if dialog.call_id.encode() + b"\r\n" not in each.data:
+            continue
+        if each.source == "core1" and each.first.startswith("INVITE") and ";tag=" not in header(each.data, "to")[0]:
+            branch = header(each.data, "via")[0]
+            assert branch in branches or not answered, f"{each.target} rings at {each.time}"
+            branches.add(branch)
+        elif each.target in ("alice", "carol") and each.source == "core1" and each.first.startswith("SIP/2.0 "):
+            status = int(each.first[8:11])
+            answered = answered or (status >= 200 and status != 407 and "INVITE" in header(each.data, "cseq")[0])
 
 
 def clean(host: Host) -> None:
