@@ -13,7 +13,7 @@ from seaway.core.sip.context import Context, Target
 from seaway.policy.zone_settings import DefaultZone, ZoneSettings
 from seaway.wire.sip.message import Request
 
-from ..support.messages import SDP, as_request, flow, header, request
+from ..support.messages import SDP, as_request, flow, header, request, response
 from ..support.nodes import Pair, users
 from .test_admission import METHODS, Desk
 
@@ -157,3 +157,12 @@ def test_a_trusted_zone_can_be_checked() -> None:
     made = desk(neighbours=(trunk,), users=users("alice"))
     data = request("INVITE", "sip:bob@example.test", via="SIP/2.0/UDP 10.0.0.50:5060;branch=z9hG4bKq;rport")
     assert made.status(data, made.udp("10.0.0.50")) == 407
+
+
+@pytest.mark.parametrize(("privacy", "told"), [("", True), ("Privacy: none", True), ("Privacy: id", False)])
+def test_who_answered_is_told_unless_he_wants_privacy(privacy: str, told: bool) -> None:
+    made = desk(**TO_TRUNK)
+    (sent,) = invite(made, "sip:x@far.test")
+    headers = ("P-Asserted-Identity: <sip:clerk@far.test>", *([privacy] if privacy else []))
+    answers = made.receive(response(sent.serialise(), 200, headers=headers), made.udp("10.0.0.50"))
+    assert (b"p-asserted-identity" in answers[-1][1].names) == told

@@ -279,6 +279,8 @@ class Control:
         """A response on its way upstream."""
         if says_more(response) and not self._trusted(branch):
             self._admission.clean(response, self._zones.allow_headers)
+        if b"p-asserted-identity" in response.names:
+            self._admission.identities.upstream(branch.context, response)
         if branch.call is None:
             return True
         return self._anchor.carry_response(

@@ -15,7 +15,7 @@ from seaway.call.zones import Zone
 from seaway.core.sip.context import Context, Target
 from seaway.core.sip.gruu import aor_uri
 from seaway.policy.patterns import MAX_ALIAS, Matcher
-from seaway.wire.sip.message import Message, Request
+from seaway.wire.sip.message import Message, Request, Response
 from seaway.wire.sip.nameaddr import parse_nameaddrs, uri_of
 from seaway.wire.sip.uri import SipUri, parse_uri
 
@@ -103,6 +103,14 @@ class Identities:
             return target
         others = tuple(replace(each, lines=each.lines + context.asserted) for each in target.others)
         return replace(target, lines=target.lines + context.asserted, others=others)
+
+    def upstream(self, context: Context, response: Response) -> None:
+        """Take the identity of who answered out of a response when the caller may not have it."""
+        if context.zone is None or context.zone.trusted:
+            return
+        stranger = context.user is None and context.token is None
+        if stranger or _private(response):
+            response.remove(_ASSERTED)
 
     def asserted(self, context: Context) -> bytes | None:
         """Who asks, as an address-of-record: proved here, or asserted by a trusted zone. Raises `SipError`."""
