@@ -86,6 +86,7 @@ class FakeRelay:
         self.sessions: dict[str, tuple[str, list[media.StreamAddress]]] = {}
         self.remotes: list[media.SetRemote] = []
         self.security: list[media.Security] = []
+        self.ice: list[media.Ice] = []
         self.closed: list[str] = []
         self.log: list[Any] = []
         self._port = 36000
@@ -112,6 +113,10 @@ class FakeRelay:
             assert command.session in self.sessions, "SetRemote for a session that is not open"
             assert command.stream < len(self.sessions[command.session][1])
             self.remotes.append(command)
+            return None
+        if isinstance(command, media.Ice):
+            assert command.stream < len(self.sessions[command.session][1])
+            self.ice.append(command)
             return None
         if isinstance(command, media.Security):
             assert command.stream < len(self.sessions[command.session][1])

@@ -347,7 +347,7 @@ class Anchor:
             count = len(held.sdp.media)
             check_families(remote, call.streams, side)
             towards = [self._legs.as_seen(each.b if side == "a" else each.a) for each in call.streams[:count]]
-            body = write_local(held.sdp, towards)
+            body = write_local(held.sdp, towards, call.last_edit)
         except (WireError, NoBandwidth) as error:
             held.refuse(488, f"SDP: {error}" if isinstance(error, WireError) else f"there is no bandwidth: {error}")
             return

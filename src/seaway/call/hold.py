@@ -22,6 +22,8 @@ def undo_null_hold(session: Session, body: bytes) -> None:
         connection = session.connection_of(index)
         if not media.enabled or connection is None or connection.address not in _NULL:
             continue
+        if media.has(b"ice-ufrag") or session.has(b"ice-ufrag"):
+            continue  # no candidate is known yet (RFC 8840 §4.1.1)
         direction = session.direction_of(index)
         set_direction(media, _MUTED.get(direction, direction))
 

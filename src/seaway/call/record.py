@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Protocol
 
 from seaway.call.media_security import MediaSecurity
-from seaway.media.protocol import LegName, LegRequest, Security, StreamAddress, StreamStats
+from seaway.media.protocol import Ice, LegAddress, LegName, LegRequest, Security, StreamAddress, StreamStats
 from seaway.wire.sdp.session import Session
 
 __all__ = ["Call", "MediaUser"]
@@ -23,9 +24,10 @@ class MediaUser(Protocol):
 class Protection(Protocol):
     """What becomes of the keys in the SDP of a call."""
 
-    unanswered: LegName | None
+    @property
+    def unanswered(self) -> LegName | None: ...
 
-    def described(self, session: str, sdp: Session, side: LegName, *, answer: bool) -> list[Security]: ...
+    def described(self, session: str, sdp: Session, side: LegName, *, answer: bool) -> Sequence[Security | Ice]: ...
 
 
 class Call:
@@ -37,8 +39,8 @@ class Call:
 
     __slots__ = (
         "agent", "alias", "answered", "call_id", "callee_tag", "caller", "caller_tag", "closed", "early_tags", "egress",
-        "ended", "fingerprint", "ingress", "kept", "legs", "mode", "places", "reason", "security", "session", "sources",
-        "started", "state", "stats", "streams", "waiting",
+        "ended", "fingerprint", "ingress", "kept", "last_edit", "legs", "mode", "places", "reason", "security",
+        "session", "sources", "started", "state", "stats", "streams", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -58,6 +60,7 @@ class Call:
         self.streams: list[StreamAddress] = []
         self.security: Protection = MediaSecurity()
         self.fingerprint = ""  # of the relay's DTLS certificate
+        self.last_edit: Callable[[Session, list[LegAddress]], None] | None = None  # with our addresses in place
         self.places: tuple[str, str] | None = None  # of both ends, for bandwidth
         self.sources: list[str | None] = [None, None]
         self.started = now

@@ -6,7 +6,7 @@ credential with which the core proves that a flow to the demultiplexing ports is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -99,8 +99,11 @@ def not_carried(session: Session) -> list[str]:
     ]
 
 
-def write_local(session: Session, addresses: list[LegAddress]) -> bytes:
-    """Exchange all addresses and ports in `session` for ours, one `LegAddress` per media description."""
+def write_local(
+    session: Session, addresses: list[LegAddress], last: Callable[[Session, list[LegAddress]], None] | None = None
+) -> bytes:
+    """Exchange all addresses and ports in `session` for ours, one `LegAddress` per media description; `last` edits it
+    when they are in place."""
     for media, local in zip(session.media, addresses, strict=True):
         media.remove_attributes(_DROPPED)
         if not media.enabled or not _relayable(media):
@@ -116,6 +119,8 @@ def write_local(session: Session, addresses: list[LegAddress]) -> bytes:
         session.set_origin_address(addresses[0].rtp[0])
         if session.connection is not None:
             session.set_connection(addresses[0].rtp[0])
+    if last is not None:
+        last(session, addresses)
     return session.serialise()
 
 

@@ -21,6 +21,7 @@ from seaway.media.demux import answer_probe, unbind
 from seaway.media.far_side import FarSides
 from seaway.media.fast import FastFlows
 from seaway.media.handshakes import Handshake, Handshakes
+from seaway.media.ice import Checked
 from seaway.media.latch import Verdict
 from seaway.media.legs import ComponentState, DemuxPair, LegState, PortKey, SessionState
 from seaway.media.memory import ComponentMemory, describe, session_memory
@@ -32,6 +33,7 @@ from seaway.media.protocol import (
     Command,
     Describe,
     Event,
+    Ice,
     Idle,
     Latched,
     List,
@@ -42,7 +44,7 @@ from seaway.media.protocol import (
     Security,
     SetRemote,
     Stats,
-)
+)  # fmt: skip
 from seaway.media.sessions import MAX_SESSIONS, MAX_STREAMS, SessionTable
 from seaway.wire.rtp.classify import PacketClass, classify, ssrc_of
 from seaway.wire.stun.header import is_stun
@@ -73,18 +75,10 @@ class Engine:
     `identity` no leg can have DTLS."""
 
     def __init__(
-        self,
-        ports: Ports,
-        pool: PortPool,
-        random_octets: Callable[[int], bytes],
-        *,
-        demux: Sequence[DemuxPair] = (),
-        fast: FastFlows | None = None,
-        max_sessions: int = MAX_SESSIONS,
-        max_streams: int = MAX_STREAMS,
-        idle_after: float = IDLE_AFTER,
-        identity: DtlsIdentity | None = None,
-    ) -> None:
+        self, ports: Ports, pool: PortPool, random_octets: Callable[[int], bytes], *, demux: Sequence[DemuxPair] = (),
+        fast: FastFlows | None = None, max_sessions: int = MAX_SESSIONS, max_streams: int = MAX_STREAMS, idle_after:
+        float = IDLE_AFTER, identity: DtlsIdentity | None = None,
+    ) -> None:  # fmt: skip
         self.unknown_source = 0  # packets at demultiplexing ports of no flow, probes that were not valid included
         self._random_octets = random_octets
         self._idle_after = idle_after
@@ -109,8 +103,7 @@ class Engine:
 
     def receive(self, data: bytes, port: PortKey, source: Address, now: float) -> None:
         """One datagram that arrived on `port`. Never raises for what is in it."""
-        owner = self._owners.get(port)
-        if owner is None:
+        if (owner := self._owners.get(port)) is None:
             return  # closed while the datagram was on its way
         kind = classify(data)
         if kind is PacketClass.STUN and (isinstance(owner, DemuxPair) or not owner.opaque or is_stun(data)):
@@ -144,7 +137,12 @@ class Engine:
         if peer is None:
             return
         remote = peer.remote
-        if remote is None and (kind is PacketClass.DTLS or component.opaque) and peer.latch is not None:
+        if (
+            remote is None
+            and (kind is PacketClass.DTLS or component.opaque)
+            and peer.latch is not None
+            and not peer.ice
+        ):
             remote = peer.latch.knock()
         sent = self._crossing.leave(component, kind, clear) if remote is not None else None
         if remote is not None and sent is not None:
@@ -160,7 +158,8 @@ class Engine:
         if latch is not None:
             if component.flow is not None and source != latch.source:
                 latch.heard(self._fast.heard(component) or 0.0)
-            verdict = latch.judge(source, now, ssrc_of(data))
+            ice = component.ice
+            verdict = ice.judge(source) if ice is not None else latch.judge(source, now, ssrc_of(data))
         elif component.probe is not None:
             if source != component.probe.remote:
                 return None
@@ -176,7 +175,7 @@ class Engine:
             if opened is None:
                 return None
             data = opened
-        if latch is not None:
+        if latch is not None and (component.ice is None or source == latch.source):
             latch.accept(source, now)
             if verdict is Verdict.LATCHED:
                 component.remote = source
@@ -202,14 +201,24 @@ class Engine:
                 self._drain_probe(owner, now)
             else:
                 owner.counter.refused += 1
+        elif owner.ice is not None:
+            self._checked(owner, owner.ice.check(data, source), source, now)
         elif not is_stun(data) or self._accepted(owner, PacketClass.STUN, data, source, now) is None:
             owner.counter.refused += 1
+
+    def _checked(self, owner: ComponentState, checked: Checked | None, source: Address, now: float) -> None:
+        if checked is None:
+            owner.counter.refused += 1
+            return
+        self._outputs.append(SendPacket(owner.local, source, checked.data))
+        if checked.selected:
+            self._secured(owner, source, now)
 
     def _send_handshake(self, component: ComponentState, data: bytes, remote: Address) -> None:
         self._outputs.append(SendPacket(component.local, remote, data))
 
     def _secured(self, component: ComponentState, source: Address, now: float) -> None:
-        """A handshake with `source` ended well: media comes from there, and goes there."""
+        """A handshake or a check with `source` ended well: media comes from there, and goes there."""
         if component.latch is not None:
             component.latch.accept(source, now)
             component.remote = source
@@ -300,7 +309,7 @@ class Engine:
 
     def command(self, command: Command, now: float) -> Reply | None:
         """Carry out one command; `None` for a `SetRemote` or a `Security` that worked."""
-        if isinstance(command, Open | AddStreams | SetRemote | Security | Relabel | Close):
+        if isinstance(command, Open | AddStreams | SetRemote | Security | Ice | Relabel | Close):
             self._changed.add(command.session)
         match command:
             case Open():
@@ -317,6 +326,8 @@ class Engine:
                 return failed
             case Security():
                 return self._far_sides.secure(command)
+            case Ice():
+                return self._far_sides.ice(command)
             case Relabel():
                 return self._table.relabel(command)
             case Close():
@@ -366,11 +377,9 @@ class Engine:
             return str(error)
         except (KeyError, TypeError, ValueError, IndexError) as error:
             return f"what was noted of the session makes no sense ({type(error).__name__})"
-        components = [each for stream in session.streams for leg in (stream.a, stream.b) for each in leg.components]
-        legs = [leg for stream in session.streams for leg in (stream.a, stream.b) for _ in leg.components]
-        for component, leg, remote in zip(components, legs, remotes, strict=True):
+        for (component, leg), remote in zip(session.components, remotes, strict=True):
             self._resume(component, leg, remote, now)
-        for component in components:
+        for component, _ in session.components:
             self._fast.moved(component)
         self._push(now + self._idle_after, session)
         self._changed.add(session.name)
@@ -387,10 +396,5 @@ class Engine:
 
     def remove_orphans(self) -> int:
         """Take flows away that belong to no session. Returns how many."""
-        return self._fast.remove_orphans(
-            each
-            for session in self._table.sessions.values()
-            for stream in session.streams
-            for leg in (stream.a, stream.b)
-            for each in leg.components
-        )
+        sessions = self._table.sessions.values()
+        return self._fast.remove_orphans(each for session in sessions for each, _ in session.components)

@@ -8,10 +8,11 @@ from ipaddress import ip_address
 from seaway.core.traversal.probe import ProbeSender
 from seaway.media.fast import FastFlows
 from seaway.media.handshakes import Handshakes
+from seaway.media.ice import IceLite
 from seaway.media.latch import sendable
 from seaway.media.legs import ComponentState, LegState, SessionState
 from seaway.media.protection import Shield
-from seaway.media.protocol import Address, Failed, Security, SetRemote
+from seaway.media.protocol import Address, Failed, Ice, Security, SetRemote
 from seaway.media.sessions import no_session
 
 __all__ = ["FarSides"]
@@ -34,7 +35,7 @@ class FarSides:
         self._probing = probing
         self._handshakes = handshakes
 
-    def _leg(self, command: SetRemote | Security) -> LegState | Failed:
+    def _leg(self, command: SetRemote | Security | Ice) -> LegState | Failed:
         session = self._sessions.get(command.session)
         if session is None:
             return no_session(0, command.session)
@@ -64,6 +65,22 @@ class FarSides:
                 old.release(component.shield)
         return failed
 
+    def ice(self, command: Ice) -> Failed | None:
+        leg = self._leg(command)
+        if isinstance(leg, Failed):
+            return leg
+        if leg.rtp.kind != "plain":
+            return Failed(0, command.session, "not-plain", "only a plain leg can be an ICE agent")
+        if command.ufrag and not (4 <= len(command.ufrag) <= 256 and 22 <= len(command.password) <= 256):
+            return Failed(0, command.session, "bad-ice", "an ICE credential has 4 and 22 characters at least")
+        for component in leg.components:
+            known = component.ice
+            if not command.ufrag:
+                component.ice = None
+            elif known is None or (known.ufrag, known.password) != (command.ufrag, command.password):
+                component.ice = IceLite(command.ufrag, command.password, before=known)
+        return None
+
     def set_remote(self, command: SetRemote, now: float) -> Failed | None:
         leg = self._leg(command)
         if isinstance(leg, Failed):
@@ -73,7 +90,9 @@ class FarSides:
             if each is not None:
                 each.counter.clocks.update(command.clocks[:_MAX_CLOCKS])
         try:
-            if leg.rtp.kind == "plain":
+            if leg.rtp.ice is not None:
+                pass  # its checks say where the far side is
+            elif leg.rtp.kind == "plain":
                 self._signal(leg, command, now)
             elif leg.rtp.kind == "probe":
                 self._start_probes(leg, command, now)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from seaway.core.traversal.probe import ProbeSender
 from seaway.media.flows import Flow
+from seaway.media.ice import IceLite
 from seaway.media.latch import Latch
 from seaway.media.protection import Shield
 from seaway.media.protocol import (
@@ -57,6 +58,7 @@ class ComponentState:
     shield: Shield | None = None
     """How media of this leg is protected, shared by its components; `None`: it passes, nothing is known."""
 
+    ice: IceLite | None = None  # plain legs
     opaque: bool = False
     """Any datagram from the far side passes, not RTP and RTCP alone."""
 
@@ -122,3 +124,9 @@ class SessionState:
     last_packet: float
     streams: list[StreamState] = field(default_factory=list)
     closed: bool = False
+
+    @property
+    def components(self) -> list[tuple[ComponentState, LegState]]:
+        """All, in order, each with its leg."""
+        legs = [leg for stream in self.streams for leg in (stream.a, stream.b)]
+        return [(each, leg) for leg in legs for each in leg.components]

@@ -12,6 +12,7 @@ from typing import Any
 
 from seaway.core.traversal.probe import CONSENT_LIFETIME, ProbeSender
 from seaway.media.allocate import LegMemory
+from seaway.media.ice import IceLite
 from seaway.media.legs import ComponentState, LegState, SessionState
 from seaway.media.protection import Shield
 from seaway.media.protocol import Address, LegRequest
@@ -26,7 +27,7 @@ _SKIPPED = 1000  # probe sequence numbers that may have been used since the last
 class ComponentMemory:
     """Who is at the far side of one component."""
 
-    __slots__ = ("allowed", "hint", "opaque", "probe", "remote", "sequence", "ssrcs")
+    __slots__ = ("allowed", "hint", "ice", "opaque", "probe", "remote", "sequence", "ssrcs")
 
     def __init__(self, data: Any) -> None:
         """Raises `KeyError`, `TypeError` or `ValueError` when `data` is not what `describe` made."""
@@ -37,6 +38,7 @@ class ComponentMemory:
         self.probe = _address(data["probe"])
         self.sequence = data["sequence"]
         self.opaque = data.get("opaque") is True
+        self.ice = tuple(str(each) for each in data.get("ice") or ())
         if not isinstance(self.sequence, int):
             raise TypeError("sequence")
 
@@ -46,6 +48,8 @@ class ComponentMemory:
         """Let `component`, made anew, know what is remembered. A probe leg starts to probe at once."""
         component.remote = self.remote
         component.opaque = self.opaque
+        if len(self.ice) == 2:
+            component.ice = IceLite(*self.ice, self.remote)
         if component.latch is not None:
             component.latch.remember(self.remote, self.hint, self.allowed, self.ssrcs, now)
         elif leg.demux is not None:
@@ -124,6 +128,7 @@ def _component(component: ComponentState) -> dict[str, object]:
         "ssrcs": ssrcs,
         "probe": None if probe is None else probe.remote,
         "opaque": component.opaque,
+        "ice": [component.ice.ufrag, component.ice.password] if component.ice is not None else None,
         "sequence": component.sequence if probe is None else probe.sequence + _SKIPPED,
     }
 

@@ -12,45 +12,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 __all__ = [
-    "AddStreams",
-    "Address",
-    "Close",
-    "Closed",
-    "Command",
-    "Component",
-    "Describe",
-    "Described",
-    "DirectionStats",
-    "Event",
-    "Failed",
-    "Fingerprint",
-    "HashName",
-    "Idle",
-    "Latched",
-    "LegAddress",
-    "LegKind",
-    "LegName",
-    "LegRequest",
-    "LegTotals",
-    "List",
-    "Listed",
-    "Open",
-    "Opened",
-    "Relabel",
-    "Reply",
-    "Secured",
-    "Security",
-    "SecurityFailed",
-    "SecurityMode",
-    "SessionInfo",
-    "SetRemote",
-    "SrtpKey",
-    "SrtpSuite",
-    "Stats",
-    "StatsReply",
-    "StreamAddress",
-    "StreamRequest",
-    "StreamStats",
+    "AddStreams", "Address", "Close", "Closed", "Command", "Component", "Describe", "Described", "DirectionStats",
+    "Event", "Failed", "Fingerprint", "HashName", "Ice", "Idle", "Latched", "LegAddress", "LegKind", "LegName",
+    "LegRequest", "LegTotals", "List", "Listed", "Open", "Opened", "Relabel", "Reply", "Secured", "Security",
+    "SecurityFailed", "SecurityMode", "SessionInfo", "SetRemote", "SrtpKey", "SrtpSuite", "Stats", "StatsReply",
+    "StreamAddress", "StreamRequest", "StreamStats",
 ]  # fmt: skip
 
 Address = tuple[str, int]
@@ -203,6 +169,21 @@ class Security:
     send: SrtpKey | None = None
     role: Literal["passive", "active"] = "passive"
     fingerprints: tuple[Fingerprint, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ice:
+    """A plain leg is an ICE-lite agent with this credential, which stands in our SDP (RFC 8445 §2.5): from now on only
+    sources that have proved that they know it count, whatever `SetRemote` says. `ufrag` "": it is none (any more). Send
+    it ahead of the `SetRemote` of the same SDP. The same credential again changes nothing, another one is a restart:
+    media goes on to where it goes until a check has chosen anew. No reply unless it fails; the `Failed` has request 0.
+    """
+
+    session: str
+    stream: int
+    leg: LegName
+    ufrag: str
+    password: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,6 +365,6 @@ class SecurityFailed:
     reason: str
 
 
-Command = Open | AddStreams | SetRemote | Security | Relabel | Close | Stats | List | Describe
+Command = Open | AddStreams | SetRemote | Security | Ice | Relabel | Close | Stats | List | Describe
 Reply = Opened | Closed | StatsReply | Listed | Described | Failed
 Event = Latched | Idle | Secured | SecurityFailed

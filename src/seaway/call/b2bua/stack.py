@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from seaway.call.anchor import Anchor
+from seaway.call.b2bua.ice import IceTranslation
 from seaway.call.b2bua.secure import Translation, enforced
 from seaway.call.b2bua.timers import Timers
 from seaway.call.config import ControlConfig
@@ -183,6 +184,10 @@ class Stack:
         policies = ingress.settings.media_encryption, egress.settings.media_encryption
         if enforced(*policies):
             record.security = Translation(policies, self.random, lambda: record.fingerprint)
+        if ingress.settings.ice or egress.settings.ice:
+            wanted = ingress.settings.ice and not ingress.traversal, egress.settings.ice and not egress.traversal
+            record.security = ice = IceTranslation(wanted, record.security, self.random)
+            record.last_edit = ice.write
         return record
 
     def wishes(self, zone: Zone) -> TimerWishes:

@@ -1,0 +1,136 @@
+"""ICE towards zones that want it: the relay is an ICE-lite agent, the other side hears nothing of it (RFC 8839)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from seaway.call.config import NeighbourZone
+from seaway.core.sip.io import Hop
+from seaway.media.protocol import Ice, Security, SetRemote
+from seaway.policy.search_settings import SearchRule
+from seaway.policy.zone_settings import DefaultZone, ZoneSettings
+
+from ...support.messages import sdp
+from ...support.nodes import CORE
+from ...support.ua import Ua
+from .bench import ALICE, SETTINGS, Bench
+
+FAR = "10.0.0.60"
+THEIRS = ("a=ice-ufrag:thrs", "a=ice-pwd:their-password-of-22-chars", "a=candidate:1 1 UDP 1 10.0.0.20 30000 typ host")
+
+
+def lines(body: bytes, name: str) -> list[str]:
+    return [each[2:] for each in body.decode().split("\r\n") if each.startswith("a=" + name)]
+
+
+class Site(Bench):
+    """Alice is in a zone with ICE, the neighbour has none."""
+
+    def __init__(self, **more: object) -> None:
+        local = replace(SETTINGS, b2bua="auto", ice=True, **more)  # type: ignore[arg-type]
+        far = NeighbourZone("far", (FAR,), 5060, "udp", settings=ZoneSettings())
+        rules = (SearchRule(10, "registrations", mode="any-alias"), SearchRule(20, "far", mode="any-alias"))
+        super().__init__(
+            local_zone=local, default_zone=DefaultZone(local), neighbours=(far,), rules=(), search_rules=rules
+        )
+        self.far = Ua(self.net, "far", (FAR, 5060), Hop("udp", CORE, 5060, "inner"))
+        self.alice = self.ua("alice")
+
+
+def test_an_offer_with_ice_is_answered_with_ice() -> None:
+    site = Site()
+    sent = site.alice.start("sip:123@example.test", sdp(ALICE, 30000, *THEIRS))
+    came = site.far.take("INVITE")
+    assert site.calls()[0]["mode"] == "b2bua"
+    assert not lines(came.body, "ice") and not lines(came.body, "candidate")
+    (told,) = site.relay.ice
+    assert (told.stream, told.leg) == (0, "a")
+    order = [type(each) for each in site.relay.log if isinstance(each, (Ice, SetRemote, Security))]
+    assert order[0] is Ice, "ahead of the addresses"
+    site.far.reply(came, 200, sdp(FAR, 40000))
+    site.net.run(0.3)
+    body = sent.last.body
+    assert lines(body, "ice-lite") == ["ice-lite"]
+    assert lines(body, "ice-ufrag") == [f"ice-ufrag:{told.ufrag}"] and lines(body, "ice-pwd") == [
+        f"ice-pwd:{told.password}"
+    ]
+    port = int(body.split(b"m=audio ")[1].split(b" ")[0])
+    assert lines(body, "candidate") == [
+        f"candidate:1 1 UDP 2130706431 {CORE} {port} typ host",
+        f"candidate:1 2 UDP 2130706430 {CORE} {port + 1} typ host",
+    ]  # fmt: skip
+    assert len(told.ufrag) >= 4 and len(told.password) >= 22
+
+
+def test_an_offer_without_ice_is_answered_without() -> None:
+    site = Site()
+    sent = site.alice.start("sip:123@example.test", sdp(ALICE, 30000))
+    site.far.reply(site.far.take("INVITE"), 200, sdp(FAR, 40000))
+    site.net.run(0.3)
+    assert sent.final == 200 and not lines(sent.last.body, "ice") and not site.relay.ice
+
+
+def test_our_offer_has_ice_and_the_answer_decides() -> None:
+    for answer, told in ((THEIRS, 1), ((), 0)):
+        site = Site()
+        sent = site.far.start("sip:alice@example.test", sdp(FAR, 40000))
+        came = site.alice.take("INVITE")
+        assert lines(came.body, "ice-lite") and len(lines(came.body, "candidate")) == 2
+        assert not site.relay.ice, "nothing counts before the answer"
+        site.alice.reply(came, 200, sdp(ALICE, 30000, *answer))
+        site.net.run(0.3)
+        assert sent.final == 200 and not lines(sent.last.body, "ice") and len(site.relay.ice) == told
+
+
+def test_a_restart_and_the_end_of_ice() -> None:
+    site = Site()
+    sent = site.alice.start("sip:123@example.test", sdp(ALICE, 30000, *THEIRS))
+    site.far.reply(site.far.take("INVITE"), 200, sdp(FAR, 40000))
+    site.net.run(0.3)
+    dialog = sent.dialogs[next(iter(sent.acked))]
+    first = site.relay.ice[0]
+
+    def change(*more: str) -> bytes:
+        again = site.alice.ask(dialog, "INVITE", sdp(ALICE, 30002, *more))
+        site.far.reply(site.far.take("INVITE"), 200, sdp(FAR, 40000))
+        site.net.run(0.3)
+        return again.last.body
+
+    same = change(*THEIRS)
+    assert len(site.relay.ice) == 1 and lines(same, "ice-ufrag") == [f"ice-ufrag:{first.ufrag}"]
+    other = change("a=ice-ufrag:anew", *THEIRS[1:])
+    assert len(site.relay.ice) == 2 and site.relay.ice[1].ufrag != first.ufrag
+    assert lines(other, "ice-ufrag") == [f"ice-ufrag:{site.relay.ice[1].ufrag}"]
+    assert not lines(change(), "ice")
+    assert (site.relay.ice[2].ufrag, site.relay.ice[2].stream) == ("", 0)
+
+
+def test_no_candidate_yet_is_no_hold() -> None:
+    """RFC 8840 §4.1.1: 0.0.0.0 with ICE says only that candidates will follow."""
+    site = Site()
+    site.alice.start("sip:123@example.test", sdp("0.0.0.0", 9, *THEIRS[:2]))
+    came = site.far.take("INVITE")
+    assert b"a=sendrecv" in came.body and b"sendonly" not in came.body
+    assert len(site.relay.ice) == 1
+
+
+def test_with_encryption() -> None:
+    site = Site(media_encryption="force-encrypted")
+    site.relay.fingerprint = ":".join(["0D"] * 32)
+    fingerprint = "a=fingerprint:sha-256 " + ":".join(["AB"] * 32)
+    offer = sdp(ALICE, 30000, *THEIRS, fingerprint, "a=setup:actpass").replace(b"RTP/AVP", b"UDP/TLS/RTP/SAVPF")
+    sent = site.alice.start("sip:123@example.test", offer)
+    came = site.far.take("INVITE")
+    far = came.body.replace(CORE.encode(), FAR.encode())
+    assert not lines(came.body, "ice")
+    crypto = lines(came.body, "crypto:4")[0]
+    keep = b"\r\n".join(
+        each for each in far.split(b"\r\n") if not each.startswith((b"a=crypto", b"a=fingerprint", b"a=setup"))
+    )
+    key = crypto.replace(crypto.split("inline:")[1], "A" * 40)
+    site.far.reply(came, 200, keep + b"a=" + key.encode() + b"\r\n")
+    site.net.run(0.3)
+    assert (
+        sent.final == 200 and lines(sent.last.body, "ice-lite") and lines(sent.last.body, "setup") == ["setup:passive"]
+    )
+    assert {each.leg: each.mode for each in site.relay.security} == {"a": "dtls", "b": "srtp"}
