@@ -124,3 +124,20 @@ def test_call_policy_comes_first(source: str, row: dict[str, object]) -> None:
     policy = CallPolicy(CallRules([CallRule(7, "reject", source=r".*@evil\.test")]))
     there = Site(rule(10, "cm"), policy=policy)
     assert there.core.core.explaining.locate(Asked("x@y", source=source), 0.0).rows[1] == {"what": "policy", **row}
+
+
+def test_r67_an_alias_with_control_octets_is_shown_with_escapes() -> None:
+    there = Site(rule(10, "cm"))
+    there.call("a%1B[2Jb@example.test".replace("[", "%5B"))
+    row = there.record()
+    assert row["alias"] == "a\\x1b[2Jb@example.test" and row["status"] == 404
+    rows = there.core.core.explaining.search(str(row["search"]), 0.0).rows
+    assert all(str(value).isprintable() for each in rows for value in each.values())
+
+
+def test_r67_passwords_in_uris_are_not_shown() -> None:
+    there = Site(rule(10, "cm"))
+    there.call("bob:canary@far.test")
+    rows = there.core.core.explaining.search(str(there.record()["search"]), 0.0).rows
+    assert there.peers["cm"].received[0].uri == b"sip:bob:canary@far.test" and "canary" not in str(rows)
+    assert "sip:bob@far.test" in str(rows)

@@ -11,7 +11,7 @@ from seaway.call.config import ControlConfig
 from seaway.call.finding import Finder
 from seaway.call.plans import Decisions
 from seaway.call.search_record import SearchRecord, place_shown
-from seaway.call.views import text_of
+from seaway.call.views import printable, text_of
 from seaway.core.sip.io import Place
 from seaway.policy.call_rules import Caller
 from seaway.policy.plan import Query, Source, Verdict
@@ -175,6 +175,7 @@ def _protocol(text: str) -> Literal["sip", "h323"]:
 
 
 def _transform(transform: Transform | None, alias: str) -> Row:
+    alias = printable(alias)
     if transform is None:
         return {"what": "transform", "applied": None, "alias": alias}
     name = f"{transform.priority} {transform.description}".strip()

@@ -11,12 +11,19 @@ from seaway.core.sip.io import Flow
 from seaway.core.sip.registrar import Binding
 from seaway.wire.endpoint import shown
 
-__all__ = ["found_by_dns", "place_of", "registration_row", "report_unlocated", "text_of"]
+__all__ = ["found_by_dns", "place_of", "printable", "registration_row", "report_unlocated", "text_of"]
 
 
 def text_of(octets: bytes) -> str:
     """Readable, whatever the octets are."""
-    return octets.decode("utf-8", "backslashreplace")
+    return printable(octets.decode("utf-8", "backslashreplace"))
+
+
+def printable(text: str) -> str:
+    """`text` with what a terminal would obey (ESC, CR, changes of writing direction) as escapes (R67)."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text)
 
 
 def place_of(flow: Flow) -> str:
