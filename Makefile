@@ -63,5 +63,5 @@ fuzz-dataplane:
 	@dataplane/build/fuzz-packets -runs=$(RUNS) -max_len=400 -print_final_stats=1 -artifact_prefix=build/fuzz- build/fuzz
 
 clean:
-	@rm -rf build dataplane/build .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis src/*.egg-info
+	@rm -rf build dataplane/build .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis src/*.egg-info src/seaway/_compiled
 	@find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

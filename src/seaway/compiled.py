@@ -1,9 +1,9 @@
 """Takes modules of the signalling hot path from their compiled form, when there is one that fits.
 
-`setup.py` compiles some modules with Cython, each from the same source that Python would run, into `_compiled/`, and
-notes in a manifest the hash of that source. A module is taken from there only while its source is still the same: an
-edit is never hidden by an old build, and without a compiler everything runs as plain Python. `SEAWAY_PURE=1` turns the
-compiled form off.
+`scripts/compile_hot_path.py` compiles some modules into `_compiled/`, each with Cython from the same source that Python
+would run, or from a C file beside it, and notes the hash of that source in a manifest. A module is taken from there
+only while its source is still the same: an edit is never hidden by an old build, and without a compiler everything runs
+as plain Python. `SEAWAY_PURE=1` turns the compiled form off.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
-__all__ = ["FOLDER", "MANIFEST", "PURE", "Compiled", "build", "fingerprint", "install"]
+__all__ = ["FOLDER", "MANIFEST", "PURE", "Compiled", "build", "fingerprint", "install", "source_of"]
 
 ROOT = Path(__file__).resolve().parent
 FOLDER = ROOT / "_compiled"
@@ -29,13 +29,22 @@ PURE = "SEAWAY_PURE"
 
 def fingerprint(source: bytes) -> str:
     """What the manifest says of a source, for this version of Python."""
-    return hashlib.sha256(b"%b %b\n%b" % (sys.version.split()[0].encode(), EXTENSION_SUFFIXES[0].encode(), source)).hexdigest()
+    interpreter = f"{sys.version.split()[0]} {EXTENSION_SUFFIXES[0]}\n"
+    return hashlib.sha256(interpreter.encode() + source).hexdigest()
+
+
+def source_of(name: str) -> bytes:
+    """What a module is made of: its Python source, and the C file beside it when there is one. Raises `OSError`."""
+    source = ROOT.joinpath(*name.split(".")[1:]).with_suffix(".py")
+    twin = source.with_suffix(".c")
+    return source.read_bytes() + (twin.read_bytes() if twin.is_file() else b"")
 
 
 class Compiled(MetaPathFinder):
-    """Finds compiled modules. `known` maps a module's name to the fingerprint of the source that it was built from."""
+    """Finds compiled modules. `known` maps a module's name to the fingerprints of the source that it was built from,
+    and of how."""
 
-    def __init__(self, folder: Path, known: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, known: Mapping[str, Sequence[str]]) -> None:
         self._folder = folder
         self._known = known
         self.taken: list[str] = []
@@ -47,13 +56,13 @@ class Compiled(MetaPathFinder):
         wanted = self._known.get(fullname)
         if wanted is None:
             return None
-        source = ROOT.joinpath(*fullname.split(".")[1:]).with_suffix(".py")
         file = self._folder / (fullname + EXTENSION_SUFFIXES[0])
         try:
-            if fingerprint(source.read_bytes()) != wanted or not file.is_file():
-                self.stale.append(fullname)
-                return None
+            fits = fingerprint(source_of(fullname)) == wanted[0] and file.is_file()
         except OSError:
+            fits = False
+        if not fits:
+            self.stale.append(fullname)
             return None
         self.taken.append(fullname)
         return spec_from_file_location(fullname, file, loader=ExtensionFileLoader(fullname, str(file)))

@@ -7,9 +7,12 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from seaway.call.config import Listener
 from seaway.catalog.model import Transport
 from seaway.observe.counters import Counters
+from seaway.runtime import burst
 from seaway.runtime.driver import Driver
 from seaway.runtime.sockets import Sockets
 from seaway.runtime.udp import UdpListener
@@ -83,8 +86,9 @@ def test_a_destination_that_no_row_covers_is_never_written_to() -> None:
 
 def test_writing_first_to_a_peer_of_the_row() -> None:
     async def main() -> None:
-        with rig() as (_, _, listener), peer() as one:
+        with rig() as (_, driver, listener), peer() as one:
             listener.send(b"hello", one.getsockname())
+            driver.settle(0.0)
             assert one.recv(100) == b"hello"
 
     run(main)
@@ -94,6 +98,9 @@ def test_an_oversized_datagram_is_counted_not_raised() -> None:
     async def main() -> None:
         with rig() as (_, driver, listener), peer() as one:
             listener.send(b"x" * 70_000, one.getsockname())
+            listener.send(b"y", one.getsockname())
+            driver.settle(0.0)
+            assert one.recv(100) == b"y"
             assert driver.counters.get("sip.udp.unsent") == 1
 
     run(main)
@@ -136,28 +143,44 @@ def test_closing_while_the_clock_reads() -> None:
     run(main)
 
 
-class Scoped:
-    """A socket whose datagrams come from a link-local address, as the kernel names it."""
+def test_a_full_socket_buffer_is_waited_for_and_the_wait_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    room = [3]
 
-    def __init__(self, made: socket.socket, datagrams: int) -> None:
-        self._made, self._left = made, datagrams
+    def narrow(sock: object, queue: list[tuple[bytes, tuple[str, int]]]) -> tuple[int, list[tuple[int, int]]]:
+        done = min(room[0], len(queue))
+        room[0] -= done
+        sent.extend(data for data, _ in queue[:done])
+        return done, []
 
-    def recvfrom(self, octets: int) -> tuple[bytes, tuple[str, int, int, int]]:
-        if not self._left:
-            raise BlockingIOError
-        self._left -= 1
-        return message(1), ("fe80::1%eth0", 5060, 0, 2)
+    sent: list[bytes] = []
+    monkeypatch.setattr(burst, "send", narrow)
 
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._made, name)
+    async def main() -> None:
+        with rig() as (_, driver, listener), peer() as one:
+            for number in range(1500):
+                listener.send(b"%d" % number, one.getsockname())
+            driver.settle(0.0)
+            assert sent == [b"0", b"1", b"2"]
+            listener.send(b"late", one.getsockname())  # more than may wait is dropped, as the network would
+            driver.settle(0.0)
+            assert len(sent) == 3 and driver.counters.get("sip.udp.overflow") == 1
+            room[0] = 10_000
+            await until(lambda: len(sent) == 1500)
+            assert sent == [b"%d" % number for number in range(1500)]
+            listener.send(b"again", one.getsockname())
+            driver.settle(0.0)
+            assert sent[-1] == b"again"
+
+    run(main)
 
 
-def test_a_link_local_peer_is_not_heard() -> None:
+def test_a_link_local_peer_is_not_heard(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its address needs an interface beside it, which no Via can name: such a flow would be in nobody's words."""
 
     async def main() -> None:
         with rig() as (core, driver, listener):
-            listener._socket = Scoped(listener._socket, 3)  # type: ignore[assignment]
+            found = [(message(1), ("fe80::1%2", 5060))] * 3
+            monkeypatch.setattr(burst, "receive", lambda sock: (found, 0))
             listener._read(1.0)
             assert not core.received and not len(listener)
             assert driver.counters.get("sip.udp.link_local") == 3

@@ -44,6 +44,7 @@ class Core(Protocol):
 
 class DatagramSender(Protocol):
     def send(self, data: bytes, remote: Address) -> None: ...
+    def flush(self) -> None: ...
 
 
 class StreamSender(Protocol):
@@ -87,7 +88,7 @@ class Driver:
         self.shed: Callable[[int, float], tuple[int, list[tuple[bytes, Address]]]] | None = None  # how UDP is read then
         self.datagrams: dict[Address, DatagramSender] = {}  # by local address
         self.streams: dict[int, StreamSender] = {}  # by flow id
-        self.touched: list[StreamSender] = []  # written to since the last settle
+        self.touched: list[StreamSender | DatagramSender] = []  # written to since the last settle
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._armed = float("inf")  # monotonic seconds
@@ -139,8 +140,8 @@ class Driver:
                 self._defect(error, "output", None)
         if self.touched:
             touched, self.touched = self.touched, []
-            for stream in touched:
-                stream.flush()
+            for each in touched:
+                each.flush()
         deadline = self.core.next_deadline()
         if deadline is not None and deadline < self._armed:
             self._arm(deadline, now)

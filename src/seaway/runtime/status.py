@@ -17,6 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seaway import compiled
 from seaway.call.explaining import Asked, Explained
 from seaway.media.encoding import MAX_REPLY, ProtocolError, decode_message, encode
 from seaway.media.protocol import Describe, Described, Event, Reply, SessionInfo, Stats, StatsReply
@@ -191,6 +192,7 @@ class StatusServer:
             "node": config.node,
             "role": self.prepared.control.role,
             "pid": os.getpid(),
+            "signalling": compiled.build(),
             "seconds": round(now - self._started),
             "zones": {str(each["name"]): each.get("state") for each in self._core.snapshot("zones", now)},
             "calls": len(self._core.snapshot("calls", now)),

@@ -1,4 +1,4 @@
-"""SIP over UDP: one socket, read in bursts, written directly. The path of every datagram; kept short.
+"""SIP over UDP: one socket, read and written in bursts (`burst.py`). The path of every datagram; kept short.
 
 A `Flow` object is kept for each peer so that call control sees the same object each time. The flows live in two
 generations: when the young one is full it becomes the old one, and whoever is heard from moves back; peers that are
@@ -15,20 +15,19 @@ import asyncio
 import socket
 import struct
 import time
-from collections import deque
 from collections.abc import Callable
+from errno import errorcode
 
 from seaway.call.config import Listener
 from seaway.core.sip.io import Address, Flow
 from seaway.observe.counters import Counters
+from seaway.runtime import burst
 from seaway.runtime.driver import Driver
 from seaway.runtime.sockets import RowSocket, SocketError
 from seaway.wire.endpoint import scoped
 
 __all__ = ["UdpListener"]
 
-_BURST = 64  # datagrams read per wake-up, so that timers and streams get their turn
-_OCTETS = 65535
 _BUSY = 0.002  # seconds between two wake-ups, below which the next one counts as load
 _STREAK = 16  # such wake-ups in turn after which the socket is read by the clock
 _LOOK = 0.001  # seconds between two looks then
@@ -59,7 +58,8 @@ class UdpListener:
         self._old: dict[Address, Flow] = {}
         self._refused: set[Address] = set()
         self._checked: set[Address] = set()
-        self._waiting: deque[tuple[bytes, Address]] = deque()
+        self._queue: list[tuple[bytes, Address]] = []  # to be sent when the core has settled
+        self._full = False  # the socket buffer, when last written to
         self._counters: Counters = driver.counters
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(sock.fileno(), self._readable)
@@ -77,7 +77,7 @@ class UdpListener:
         if self._timer is not None:
             self._timer.cancel()
         self._loop.remove_reader(self._socket.fileno())
-        if self._waiting:
+        if self._full:
             self._loop.remove_writer(self._socket.fileno())
         self._socket.close()
 
@@ -123,7 +123,7 @@ class UdpListener:
         count = self._read(now)
         self._empty = 0 if count else self._empty + 1
         if self._empty < _EMPTY:
-            self._timer = self._loop.call_later(_LOOK if count < _BURST else 0.0, self._look)
+            self._timer = self._loop.call_later(_LOOK if count < burst.MOST else 0.0, self._look)
         elif self._socket.fileno() >= 0:
             self._timer = None
             self._loop.add_reader(self._socket.fileno(), self._readable)
@@ -132,19 +132,11 @@ class UdpListener:
         """Read and answer one burst; returns how many datagrams there were."""
         if self._driver.shed is not None:
             return self._shed(self._driver.shed, now)
-        receive_from, receive, young = self._socket.recvfrom, self._driver.receive, self._young
-        count = 0
-        blocked = self._driver.blocked
-        for _ in range(_BURST):
-            try:
-                data, remote = receive_from(_OCTETS)
-            except BlockingIOError:
-                self._full_since = None
-                break
-            except OSError:  # an ICMP error of an earlier datagram
-                self._counters.add("sip.udp.icmp")
-                continue
-            count += 1
+        found, errors = burst.receive(self._socket)
+        if errors:
+            self._counters.add("sip.udp.icmp", errors)
+        receive, young, blocked = self._driver.receive, self._young, self._driver.blocked
+        for data, remote in found:
             if blocked and remote[0] in blocked:
                 self._counters.add("protection.dropped")
                 continue
@@ -153,15 +145,10 @@ class UdpListener:
                 if scoped(remote[0]):
                     self._counters.add("sip.udp.link_local")
                     continue
-                flow = self._remember(remote[:2])
+                flow = self._remember(remote)
                 young = self._young
             receive(data, flow, now)
-        else:
-            if self._full_since is None:
-                self._full_since = now
-        if count:
-            self._driver.settle(now)
-        return count
+        return self._done(len(found), now)
 
     def _shed(self, shed: Callable[[int, float], tuple[int, list[tuple[bytes, Address]]]], now: float) -> int:
         """The same under overload: `shed` reads, and leaves us what is to be looked at."""
@@ -178,7 +165,11 @@ class UdpListener:
                 self._counters.add("sip.udp.link_local")
             else:
                 self._driver.receive(data, self.flow(remote), now)
-        if count < _BURST:
+        return self._done(count, now)
+
+    def _done(self, count: int, now: float) -> int:
+        """A burst of `count` datagrams was read."""
+        if count < burst.MOST:
             self._full_since = None
         elif self._full_since is None:
             self._full_since = now
@@ -199,7 +190,7 @@ class UdpListener:
     # -- out
 
     def send(self, data: bytes, remote: Address) -> None:
-        """One datagram. Errors of the network are counted; SIP's own timers deal with the loss."""
+        """One datagram, at the next `flush`."""
         if (
             remote not in self._young
             and remote not in self._old
@@ -207,17 +198,35 @@ class UdpListener:
             and not self._may(remote)
         ):
             return
-        if self._waiting:
-            self._wait(data, remote)
+        queue = self._queue
+        if not queue:
+            self._driver.touched.append(self)
+        elif len(queue) >= _QUEUE and self._full:
+            self._counters.add("sip.udp.overflow")
             return
-        try:
-            self._socket.sendto(data, remote)
-        except BlockingIOError:
-            self._wait(data, remote)
-            self._loop.add_writer(self._socket.fileno(), self._writable)
-        except OSError as error:
+        queue.append((data, remote))
+
+    def flush(self) -> None:
+        """Send what is queued. Errors of the network are counted; SIP's own timers deal with the loss."""
+        if not self._full and self._queue and self._socket.fileno() >= 0:
+            self._write()
+
+    def _write(self) -> None:
+        queue = self._queue
+        done, failed = burst.send(self._socket, queue)
+        for index, error in failed:
+            data, remote = queue[index]
             self._counters.add("sip.udp.unsent")
-            self._driver.log.debug("udp.unsent", remote=remote, reason=error.strerror, octets=len(data))
+            reason = errorcode.get(error, str(error))
+            self._driver.log.debug("udp.unsent", remote=remote, reason=reason, octets=len(data))
+        full = done < len(queue)
+        self._queue = queue[done:] if full else []
+        if full != self._full:
+            self._full = full
+            if full:
+                self._loop.add_writer(self._socket.fileno(), self._write)
+            else:
+                self._loop.remove_writer(self._socket.fileno())
 
     def _may(self, remote: Address) -> bool:
         """Whether a row allows to send to a peer that has not sent to us (R35). The answer is remembered, bounded."""
@@ -234,21 +243,3 @@ class UdpListener:
             known.clear()
         known.add(remote)
         return known is self._checked
-
-    def _wait(self, data: bytes, remote: Address) -> None:
-        if len(self._waiting) >= _QUEUE:
-            self._counters.add("sip.udp.overflow")
-        else:
-            self._waiting.append((data, remote))
-
-    def _writable(self) -> None:
-        while self._waiting:
-            data, remote = self._waiting[0]
-            try:
-                self._socket.sendto(data, remote)
-            except BlockingIOError:
-                return
-            except OSError:
-                self._counters.add("sip.udp.unsent")
-            self._waiting.popleft()
-        self._loop.remove_writer(self._socket.fileno())
