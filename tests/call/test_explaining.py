@@ -141,3 +141,7 @@ def test_r67_passwords_in_uris_are_not_shown() -> None:
     rows = there.core.core.explaining.search(str(there.record()["search"]), 0.0).rows
     assert there.peers["cm"].received[0].uri == b"sip:bob:canary@far.test" and "canary" not in str(rows)
     assert "sip:bob@far.test" in str(rows)
+    there = Site()
+    there.call("bob:canary@far.test")
+    (event,) = there.core.events("request.refused")
+    assert event["uri"] == "sip:bob@far.test"

@@ -9,7 +9,7 @@ from typing import Any
 from seaway.call.admission import Refusal
 from seaway.call.events import LogEvent, Offence, Proved
 from seaway.call.noise import Noise
-from seaway.call.views import place_of
+from seaway.call.views import open_uri, place_of
 from seaway.core.sip.context import Context
 from seaway.core.sip.proxy import Proxy
 from seaway.policy.intrusion import Category, is_scanner
@@ -40,7 +40,7 @@ class Refusals:
             return
         fields: dict[str, object] = {
             "method": context.request.method.decode("latin-1"),
-            "uri": context.request.uri.decode("latin-1"),
+            "uri": open_uri(context.request.uri).decode("latin-1"),
             "status": refusal.status,
             "why": refusal.why,
             "source": place_of(context.flow),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from seaway.call.views import printable, text_of
+from seaway.call.views import open_uri, printable, text_of
 from seaway.call.zones import Zone
 from seaway.core.sip.context import Target
 from seaway.core.sip.io import Flow, Place
@@ -75,7 +75,7 @@ class SearchRecord:
             "search": self.number,
             "seconds_ago": round(now - self.began, 1),
             "method": text_of(self.method),
-            "alias": printable(decision.query.alias) if decision is not None else text_of(_open(self.uri)),
+            "alias": printable(decision.query.alias) if decision is not None else text_of(open_uri(self.uri)),
             "from": text_of(_address(self.caller)),
             "zone": self.zone.name,
             "authenticated": self.authenticated,
@@ -100,7 +100,7 @@ class SearchRecord:
                         {
                             "zone": one.zone.name if one.zone is not None else "local",
                             "rule": _rule(one.rule),
-                            "uri": text_of(_open(one.target.uri)),
+                            "uri": text_of(open_uri(one.target.uri)),
                             "where": place_shown(one.target),
                         }
                         for one in group
@@ -138,11 +138,4 @@ def _names(group: list[Candidate]) -> list[str]:
 
 
 def _address(value: bytes) -> bytes:
-    return _open(uri_of(value)).partition(b":")[2].partition(b";")[0]
-
-
-def _open(uri: bytes) -> bytes:
-    """A URI without the password that its user part may have (RFC 3261 §19.1.1, R67)."""
-    head, at, rest = uri.rpartition(b"@")
-    scheme, colon, user = head.partition(b":")
-    return scheme + colon + user.partition(b":")[0] + at + rest if at else uri
+    return open_uri(uri_of(value)).partition(b":")[2].partition(b";")[0]

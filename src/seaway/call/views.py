@@ -11,12 +11,19 @@ from seaway.core.sip.io import Flow
 from seaway.core.sip.registrar import Binding
 from seaway.wire.endpoint import shown
 
-__all__ = ["found_by_dns", "place_of", "printable", "registration_row", "report_unlocated", "text_of"]
+__all__ = ["found_by_dns", "open_uri", "place_of", "printable", "registration_row", "report_unlocated", "text_of"]
 
 
 def text_of(octets: bytes) -> str:
     """Readable, whatever the octets are."""
     return printable(octets.decode("utf-8", "backslashreplace"))
+
+
+def open_uri(uri: bytes) -> bytes:
+    """A URI without the password that its user part may have (RFC 3261 §19.1.1, R67)."""
+    head, at, rest = uri.rpartition(b"@")
+    scheme, colon, user = head.partition(b":")
+    return scheme + colon + user.partition(b":")[0] + at + rest if at else uri
 
 
 def printable(text: str) -> str:
