@@ -31,6 +31,11 @@ class Listener:
     row: str
     mutual: bool = False  # client certificate required (5062, 7001)
     zone: str | None = None  # traversal server zone of this port
+    more: tuple[str, ...] = ()  # further rows of this socket, in the order of the catalog
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        return (self.row, *self.more)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ A fast path in the kernel passes the host's own filter by, so the same rows deci
 
 from __future__ import annotations
 
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 
 from seaway.catalog.model import Opens, Transport
 from seaway.catalog.resolve import Resolution
@@ -20,13 +20,12 @@ class Admission:
     """Of one node: `admission(local, remote, incoming)`. `closed` are row ids."""
 
     def __init__(self, resolution: Resolution, node: str, closed: frozenset[str] = frozenset()) -> None:
-        known = tuple(ip_network(each) for each in resolution.known_networks)
         self._ways: dict[tuple[str, bool], list[Claim]] = {}  # (address, incoming) -> claims that admit
         for connection in resolution.connections:
             if connection.carrier.transport is not Transport.UDP or connection.row.id in closed:
                 continue
             replies = connection.opens is Opens.SOURCE
-            for claim in claims_of(connection, resolution.deployment.node(node), known):
+            for claim in claims_of(connection, resolution.deployment.node(node), resolution):
                 for incoming in (True, False):
                     if claim.listens is incoming or replies:
                         self._ways.setdefault((claim.address, incoming), []).append(claim)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 
 from seaway.catalog.deployment import Node
 from seaway.catalog.model import Transport
 from seaway.catalog.ports import PortSet
-from seaway.catalog.resolution import Connection
+from seaway.catalog.resolution import Connection, Resolution
 
 __all__ = ["Claim", "claims_of"]
 
@@ -26,7 +27,7 @@ class Claim:
     listens: bool
     far_networks: tuple[IPv4Network | IPv6Network, ...]  # of the family of `address` only
     far_ports: PortSet
-    not_far: tuple[IPv4Network | IPv6Network, ...]  # "the internet" ends where our own networks begin
+    not_far: tuple[IPv4Network | IPv6Network, ...]  # "the internet" ends at our networks, other hosts are not our nodes
 
     @property
     def version(self) -> int:
@@ -41,8 +42,8 @@ class Claim:
         return any(host in each for each in self.far_networks)
 
 
-def claims_of(connection: Connection, node: Node, known: tuple[IPv4Network | IPv6Network, ...]) -> Iterator[Claim]:
-    """What `connection` gives `node`, as source, as destination, or both; `known`: where the internet ends."""
+def claims_of(connection: Connection, node: Node, resolution: Resolution) -> Iterator[Claim]:
+    """What `connection`, of this `resolution`, gives `node`: as source, as destination, or both."""
     for side, far, listens in (
         (connection.source, connection.destination, False),
         (connection.destination, connection.source, True),
@@ -54,5 +55,10 @@ def claims_of(connection: Connection, node: Node, known: tuple[IPv4Network | IPv
         yield Claim(
             connection.row.id, connection.carrier.transport, side.nic, str(ip), side.ports, listens,
             tuple(each for each in networks if each.version == ip.version), far.ports,
-            known if far.zone == "internet" else (),
+            _networks(resolution.known_networks if far.zone == "internet" else resolution.apart(far)),
         )  # fmt: skip
+
+
+@lru_cache(maxsize=64)
+def _networks(texts: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(each) for each in texts)

@@ -5,6 +5,9 @@ The addresses and ports of the listeners are those of the catalog rows; nothing 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 from seaway.call.config import ControlConfig, Listener, NeighbourZone, Registrations, Rule, TraversalZone, User
 from seaway.catalog.deployment import Deployment, Node
 from seaway.catalog.model import Security, Transport
@@ -19,16 +22,11 @@ from seaway.runtime.config import ConfigError, NodeConfig, Traversal
 from seaway.runtime.policy_config import call_policy
 from seaway.runtime.registration_config import identity, registrations
 from seaway.runtime.search_config import search_rule, transform
+from seaway.runtime.sip_rows import SIP_LISTENER_ROWS, SIP_UDP_ROWS, SIP_WSS_ROWS, TRAVERSAL_ROW
 from seaway.runtime.zone_config import default_zone, dns_zone, enum_zone, zone_settings
 from seaway.wire.endpoint import canonical
 
-__all__ = ["SIP_DIAL_ROWS", "SIP_LISTENER_ROWS", "SIP_UDP_ROWS", "TRAVERSAL_ROW", "control_config", "web_origins"]
-
-TRAVERSAL_ROW = "T11-01"
-SIP_WSS_ROWS = ("Y11-01", "Y11-02")  # browsers outside, inside
-SIP_LISTENER_ROWS = (TRAVERSAL_ROW, "T11-05", "T11-06", "T11-07", "T11-08", "Y01-01", "Y01-02", "Y01-03", *SIP_WSS_ROWS)
-SIP_DIAL_ROWS = ("T11-03", "T11-04")  # core to the inside, edge to the internet
-SIP_UDP_ROWS = ("T11-02", "T11-05", "Y01-01")  # whatever of these the node has shares its port 5060
+__all__ = ["control_config", "web_origins"]
 
 
 def control_config(config: NodeConfig, deployment: Deployment, resolution: Resolution, secret: bytes) -> ControlConfig:
@@ -124,7 +122,7 @@ def _user(name: str, password: str | None, sha256: str | None, md5: str | None, 
 def _listeners(config: NodeConfig, node: Node, deployment: Deployment, resolution: Resolution) -> tuple[Listener, ...]:
     """The SIP listeners of this node. Traversal ports are opened only for zones that are configured."""
     servers = {_port(each, deployment): each.name for each in config.traversal} if node.role == "edge" else {}
-    found = []
+    found: dict[tuple[str, str, int], Listener] = {}  # what several rows share is one socket
     for each in resolution.listeners(node.name):
         if each.row.id not in SIP_LISTENER_ROWS:
             continue
@@ -136,18 +134,41 @@ def _listeners(config: NodeConfig, node: Node, deployment: Deployment, resolutio
             if each.row.id == TRAVERSAL_ROW and zone is None:
                 continue
             mutual = transport == "tls" and (each.carrier.security is Security.MTLS or zone is not None)
-            found.append(
-                Listener(
-                    transport,
-                    (each.address, port),
-                    (each.public or each.address, port),
-                    each.nic,
-                    each.row.id,
-                    mutual,
-                    zone,
-                )
+            key = ("udp" if transport == "udp" else "tcp", each.address, port)
+            shared = found.get(key)
+            if shared is not None:
+                if each.row.id != shared.row:
+                    found[key] = replace(shared, more=(*shared.more, each.row.id))
+                continue
+            found[key] = Listener(
+                transport,
+                (each.address, port),
+                (each.public or each.address, port),
+                each.nic,
+                each.row.id,
+                mutual,
+                zone,
             )
-    return tuple(found)
+    for listener in _senders(node, resolution):
+        key = ("udp", *listener.address)
+        if key not in found:
+            found[key] = listener
+        elif listener.row not in (found[key].row, *found[key].more):
+            found[key] = replace(found[key], more=(*found[key].more, listener.row))
+    return tuple(found.values())
+
+
+def _senders(node: Node, resolution: Resolution) -> Iterator[Listener]:
+    """Ports from which this node sends SIP over UDP, whether or not others may begin there."""
+    for each in resolution.connections:
+        party = each.source
+        if each.row.id in SIP_UDP_ROWS and node.name in party.hosts and party.nic is not None:
+            address = party.networks[0].partition("/")[0]
+            for port in party.ports:
+                here = (address, port)
+                yield Listener(
+                    "udp", here, (party.public[0] if party.public else address, port), party.nic, each.row.id
+                )
 
 
 def _zone(

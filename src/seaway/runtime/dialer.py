@@ -14,10 +14,10 @@ from collections.abc import Awaitable, Callable, Iterator
 from seaway.catalog.model import Transport
 from seaway.core.sip.io import Address, Hop, SendTo
 from seaway.runtime.connecting import wait_connected
-from seaway.runtime.control_config import SIP_DIAL_ROWS, TRAVERSAL_ROW
 from seaway.runtime.driver import Driver
 from seaway.runtime.faults import describe
 from seaway.runtime.resolver import ResolveError
+from seaway.runtime.sip_rows import SIP_DIAL_ROWS, TRAVERSAL_ROW
 from seaway.runtime.sockets import SocketError, Sockets
 from seaway.runtime.stream import StreamConnection, StreamKind
 from seaway.runtime.tls import TlsContexts

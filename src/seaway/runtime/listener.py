@@ -10,8 +10,10 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from seaway.call.config import Listener
+from seaway.core.sip.io import Address
 from seaway.policy.intrusion import Category
 from seaway.runtime.driver import Driver
 from seaway.runtime.faults import describe
@@ -149,7 +151,9 @@ class StreamListener:
         connections: Connections,
         driver: Driver,
         make: Make = StreamConnection,
+        named: Callable[[Address], str] | None = None,
     ) -> None:
+        """`named`: the row by which a peer comes, where the socket has several."""
         self._socket = sock
         self._contexts = contexts if listener.transport in ("tls", "wss") else None
         self._make = make
@@ -157,6 +161,7 @@ class StreamListener:
         self._connections = connections
         self._driver = driver
         self._kind = StreamKind(listener.transport, listener.nic, listener.row, listener.zone)
+        self._named = named if listener.more else None
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(sock.fileno(), self._readable)
 
@@ -181,7 +186,8 @@ class StreamListener:
                 continue
             sock.setblocking(False)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            self._connections.admit(sock, remote[0], self._kind, self._context(), self._make)
+            kind = self._kind if self._named is None else replace(self._kind, row=self._named(remote[:2]))
+            self._connections.admit(sock, remote[0], kind, self._context(), self._make)
 
     def _context(self) -> ssl.SSLContext | None:
         if self._contexts is None:

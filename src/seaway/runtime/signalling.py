@@ -34,7 +34,7 @@ from seaway.observe.counters import Counters
 from seaway.policy.intrusion import Network
 from seaway.runtime.alarms import AlarmBooks
 from seaway.runtime.config import ConfigError, NodeConfig
-from seaway.runtime.control_config import SIP_UDP_ROWS, control_config, web_origins
+from seaway.runtime.control_config import control_config, web_origins
 from seaway.runtime.dialer import Dialer
 from seaway.runtime.driver import Core, Driver
 from seaway.runtime.keeping import Keeping
@@ -48,6 +48,7 @@ from seaway.runtime.relay import SOCKET_NAME, demux_ports
 from seaway.runtime.relay_client import RelayClient, RelayLost
 from seaway.runtime.reloading import ReloadEnd
 from seaway.runtime.resolver import Resolver
+from seaway.runtime.sip_rows import SIP_UDP_ROWS
 from seaway.runtime.sockets import RowSocket, Sockets
 from seaway.runtime.status import StatusServer
 from seaway.runtime.stream import StreamConnection
@@ -115,11 +116,9 @@ def prepare(config: NodeConfig, deployment: Deployment, resolution: Resolution, 
     for each in control.listeners:
         port, family = each.address[1], version_of(each.address)
         if each.transport == "udp":
-            there = sockets.rows_at("udp", each.address)
-            rows = [row for row in SIP_UDP_ROWS if row in there]
-            opened.append((each, sockets.udp(rows, each.nic, port, family=family)))
+            opened.append((each, sockets.udp(each.rows, each.nic, port, family=family)))
         else:
-            opened.append((each, sockets.listen(each.row, each.nic, port, family=family)))
+            opened.append((each, sockets.listen(each.rows, each.nic, port, family=family)))
     standing = tuple(
         (each.address, port) for each in demux_ports(resolution, config.node) for port in (each.rtp, each.rtcp)
     )
@@ -207,7 +206,8 @@ class _Node:
                 continue
             room = self._connections if listener.zone is None else self._links
             make = websocket if listener.transport == "wss" else StreamConnection
-            self._listeners.append(StreamListener(sock, listener, prepared.contexts, room, driver, make))
+            named = partial(sockets.row_of, listener.rows, Transport.TCP, nic=listener.nic)
+            self._listeners.append(StreamListener(sock, listener, prepared.contexts, room, driver, make, named))
         self._dialer = Dialer(sockets, driver, prepared.contexts, self._resolver.addresses, self._datagrams)
         self._reload = None
         if prepared.reload is not None and prepared.contexts is not None:
@@ -257,7 +257,8 @@ class _Node:
         def permitted(remote: tuple[str, int]) -> None:
             sockets.choose(SIP_UDP_ROWS, Transport.UDP, remote, listener.nic)
 
-        return UdpListener(sock, listener, self.driver, permitted)
+        named = partial(sockets.row_of, listener.rows, Transport.UDP, nic=listener.nic)
+        return UdpListener(sock, listener, self.driver, permitted, named=named)
 
     async def start(self) -> None:
         await self._status.start()

@@ -18,7 +18,7 @@ import time
 import weakref
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from seaway.catalog.model import Transport
 from seaway.catalog.resolve import Resolution
@@ -74,9 +74,8 @@ class Sockets:
         self._claims: dict[str, list[Claim]] = {}
         self._asked: dict[tuple[str, Transport, str, int | None, bool], tuple[Claim, ...]] = {}
         self._destinations = Destinations(self._node)
-        known = tuple(ip_network(each) for each in resolution.known_networks)
         for connection in resolution.connections:
-            for claim in claims_of(connection, self._node, known):
+            for claim in claims_of(connection, self._node, resolution):
                 for row in (connection.row.id, *connection.also):
                     self._claims.setdefault(row, []).append(claim)
 
@@ -205,6 +204,14 @@ class Sockets:
             if claim.transport == transport and claim.address == local[0] and local[1] in claim.ports
         ]
         return tuple(dict.fromkeys(found))
+
+    def row_of(self, rows: tuple[str, ...], transport: Transport, remote: Address, *, nic: str) -> str:
+        """Which of `rows`, those of one socket, a peer at `remote` comes by; the first where none is about him."""
+        host, listens = _literal(remote[0], "-", remote[0]), transport is Transport.TCP
+        for row in rows:
+            if any(each.reaches(host, remote[1]) for each in self._fitting(row, transport, nic, host.version, listens)):
+                return row
+        return rows[0]
 
     def is_own(self, host: str) -> bool:
         """Whether `host` (an IP literal) is an address of this node, as it is or as a firewall translates it."""

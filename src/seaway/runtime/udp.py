@@ -48,11 +48,14 @@ class UdpListener:
         permitted: Callable[[Address], object],
         *,
         flows: int = 100_000,
+        named: Callable[[Address], str] | None = None,
     ) -> None:
+        """`named`: the row by which a peer comes, where the socket has several."""
         self._socket = sock
         self._listener = listener
         self._driver = driver
         self._permitted = permitted
+        self._named = named if listener.more else None
         self._limit = flows
         self._young: dict[Address, Flow] = {}
         self._old: dict[Address, Flow] = {}
@@ -181,7 +184,8 @@ class UdpListener:
         flow = self._young.get(remote) or self._old.pop(remote, None)
         if flow is None:
             row = self._listener
-            flow = Flow(self._driver.flow_id(), "udp", row.address, remote, row.nic, row.row)
+            name = row.row if self._named is None else self._named(remote)
+            flow = Flow(self._driver.flow_id(), "udp", row.address, remote, row.nic, name)
         if len(self._young) >= self._limit:
             self._old, self._young = self._young, {}
         self._young[remote] = flow
