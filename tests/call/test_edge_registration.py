@@ -136,6 +136,7 @@ def test_outbound_through_the_edge_and_its_other_flow() -> None:
         response = phone.registered[-1][1]
         assert response is not None and response.get(b"require") == b"outbound"
         assert b";ob>" in (response.get(b"path") or b"")
+        assert both.edge.promised[-1].seconds == 120 and both.edge.promised[-1].flow in both.edge.core._flows.values()
         flows.append(phone)
         both.net.run(3)
     alice = both.inside("alice")

@@ -279,6 +279,8 @@ class Control:
         """A response on its way upstream."""
         if says_more(response) and not self._trusted(branch):
             self._admission.clean(response, self._zones.allow_headers)
+        if response.method == b"REGISTER":
+            self._registering.answered(branch.context, response)
         if b"p-asserted-identity" in response.names:
             self._admission.identities.upstream(branch.context, response)
         if branch.call is None:

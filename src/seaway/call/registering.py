@@ -24,6 +24,9 @@ from seaway.core.sip.registration import option_tags
 from seaway.core.sip.routing import uri_host_port
 from seaway.core.sip.sides import Sides
 from seaway.policy.registration_access import RegistrationAccess
+from seaway.wire.digits import parse_digits
+from seaway.wire.errors import WireError
+from seaway.wire.sip.message import Response
 from seaway.wire.sip.nameaddr import uri_of
 from seaway.wire.sip.uri import parse_request_uri
 
@@ -31,6 +34,9 @@ __all__ = ["EXTENSIONS", "Registering"]
 
 EXTENSIONS = frozenset((b"path", b"outbound", b"gruu"))
 """Option tags of the registrar (RFC 3327, RFC 5626, RFC 5627)."""
+
+
+_SHORTEST_TIMER, _LONGEST_TIMER = 30, 3600  # seconds
 
 
 class _Rules:
@@ -115,6 +121,15 @@ class Registering:
         self._keeper.note()
         if self._registrar.news:
             self.events.tell(now)
+
+    def answered(self, context: Context, response: Response) -> None:
+        """An answer to a REGISTER that we passed on: its Flow-Timer is for the flow to us (RFC 5626 §5.4)."""
+        if response.status == 200 and context.flow.reliable and b"flow-timer" in response.names:
+            try:
+                seconds = parse_digits(response.require(b"flow-timer"), maximum=_LONGEST_TIMER)
+            except WireError:
+                return  # a promise that nobody understands
+            self._outputs.append(KeepFlow(context.flow, float(max(seconds, _SHORTEST_TIMER))))
 
     def flow_failed(self, target: Target, status: int, now: float) -> None:
         """430: the proxy before the phone has lost its flow, so this binding leads nowhere (RFC 5626 §7)."""
