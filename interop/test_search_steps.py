@@ -181,7 +181,7 @@ def test_a_call_is_looked_for_in_steps(core: Nodes) -> None:
     heard = {name: (folder / name / "messages").read_text() for name in started}
     assert "INVITE sip:555@example.test SIP/2.0" in heard["lost"], "our address as host stands for our domain"
     assert "INVITE sip:+555@far.test SIP/2.0" in heard["answers"] and "BYE " in heard["answers"]
-    assert "CANCEL " in heard["rings"] and "404" not in heard["caller"]
+    assert "CANCEL " in heard["rings"] and "SIP/2.0 404" not in heard["caller"]
     wait(lambda: bool(core.status("core1", "searches")[0]["status"]))
     (row,) = core.status("core1", "searches")
     assert row["status"] == 200 and row["targets"] == ["lost", "rings", "answers"] and row["zone"] == "caller"
