@@ -182,3 +182,13 @@ def test_nothing_is_said_when_nobody_keeps() -> None:
     made.phone("bob", 30)
     assert not made.core.kept and not made.core.core._registrar.changed
     assert CORE
+
+
+def test_many_changes_are_told_in_parts() -> None:
+    """A crowd that comes at once does not hold up the calls."""
+    made = site(registrar=Bounds(contacts_per_user=3))
+    keeper, registrar = made.core.core.keeper, made.core.core._registrar
+    registrar.changed = {b"u%d@example.test" % number for number in range(7)}
+    assert len(keeper.changes(3)) == 3 and keeper.more
+    assert len(keeper.changes(3)) == 3 and keeper.more
+    assert len(keeper.changes(3)) == 1 and not keeper.more

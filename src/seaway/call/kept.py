@@ -22,6 +22,7 @@ from seaway.core.sip.registration import Wanted
 __all__ = ["PREFIX", "Keeper", "Row", "kept", "restored"]
 
 PREFIX = "binding/"
+_AT_ONCE = 500  # users: some milliseconds
 
 
 Row = tuple[str, bytes | None, float | None]
@@ -55,18 +56,24 @@ class Keeper:
             else:
                 self._registrar.changed.clear()
 
-    def changes(self) -> list[Row]:
-        """What has changed since the last call."""
+    def changes(self, most: int = _AT_ONCE) -> list[Row]:
+        """What has changed since the last call, of at most `most` users; see `more`."""
         self._due = False
-        changed, self._registrar.changed = self._registrar.changed, set()
+        changed = self._registrar.changed
         rows: list[Row] = []
-        for aor in changed:
+        while changed and len(rows) < most:
+            aor = changed.pop()
             bindings = self._registrar.of(aor)
             key = PREFIX + aor.decode("latin-1")
             rows.append((key, *kept(bindings, self._dates)) if bindings else (key, None, None))
             for each in bindings:
                 each.kept = each.expires
         return rows
+
+    @property
+    def more(self) -> bool:
+        """Whether there is something to keep."""
+        return bool(self._registrar.changed)
 
     def restore(self, rows: Iterable[tuple[str, bytes]], now: float, secret: bytes | None = None) -> tuple[int, int]:
         """Take bindings back after a restart; how many there are, and how many values could not be used.

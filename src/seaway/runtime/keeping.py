@@ -24,6 +24,7 @@ __all__ = ["FILE", "Keeping"]
 FILE = "registrations.sqlite"
 _SECRET = "secret/gruu"  # temporary GRUUs are good for as long as their registration, so beyond a restart
 _DELAY = 0.05  # seconds from a change until it is handed to the writer
+_ALL = 1_000_000
 _INTERVAL = 0.1  # seconds between two transactions
 
 
@@ -74,13 +75,15 @@ class Keeping:
         if self._timer is not None:
             self._timer.cancel()
         if self._behind is not None:
-            self._collect()
+            self._behind.put([Change(*row) for row in self._keeper.changes(_ALL)])
             self._behind.close()
 
     def _collect(self) -> None:
         self._timer = None
         if self._behind is not None:
             self._behind.put([Change(*row) for row in self._keeper.changes()])
+            if self._keeper.more:
+                self.due()
 
     def _report(self, problem: str | None) -> None:
         """From the writer's thread."""
