@@ -234,6 +234,21 @@ def test_info_and_message(who: str) -> None:
     assert info.final == 200 and text.final == 415
 
 
+def test_credentials_for_this_node_go_no_further() -> None:
+    """A phone that sends what it was asked for at the beginning with each request (RFC 3261 §22.3)."""
+    bench = Bench()
+    alice, bob, one, _ = bench.talking()
+    ours = 'Proxy-Authorization: Digest username="alice", realm="example.test", nonce="n", uri="x", response="r"'
+    theirs = 'Proxy-Authorization: Digest username="alice", realm="elsewhere", nonce="n", uri="x", response="r"'
+    alice.ask(one, "INFO", b"x", ours, theirs, content="text/plain")
+    info = bob.take("INFO")
+    assert [each.count("elsewhere") for each in values(info.request, "proxy-authorization")] == [1]
+    bob.reply(info, 200)
+    alice.ask(one, "INVITE", sdp(ALICE, 30010), ours)
+    assert not values(bob.take("INVITE").request, "proxy-authorization")
+    assert not values(bob.history[0].request, "proxy-authorization"), "nor did those of the first INVITE"
+
+
 def test_telephone_event_passes_untouched() -> None:
     bench = Bench()
     event = ("a=rtpmap:101 telephone-event/8000", "a=fmtp:101 0-16")

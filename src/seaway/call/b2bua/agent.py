@@ -9,7 +9,7 @@ from typing import Any
 from seaway.call.anchor import Anchor
 from seaway.call.b2bua.call import B2buaCall
 from seaway.call.b2bua.expiry import arm
-from seaway.call.b2bua.headers import OUR_OPTIONS, hide_place
+from seaway.call.b2bua.headers import OUR_OPTIONS, drop_credentials, hide_place
 from seaway.call.b2bua.kept import describe, revived
 from seaway.call.b2bua.leg import Leg
 from seaway.call.b2bua.midcall import midcall
@@ -73,6 +73,7 @@ class B2bua:
             zones.default.name: zones.default, zones.local.name: zones.local,
             **{each.name: Zone(each.name, "dns", each.settings) for each in config.dns_zones},
         }  # fmt: skip
+        self._realm = b'realm="' + config.realm.encode() + b'"'
         self._calls: dict[str, B2buaCall] = {}
         self._between: dict[tuple[str, str], bool] = {}  # by the names of two zones
         self._legs: dict[bytes, list[Leg]] = {}
@@ -125,6 +126,7 @@ class B2bua:
     def _begin(self, search: Search, group: Group, now: float) -> int:
         """Begin a call, or say why not: the status that was answered, 0 when it begins. Raises `WireError`."""
         stack, context, request = self._stack, search.context, search.context.request
+        drop_credentials(request, self._realm)
         unknown = option_tags(request, b"require") - OUR_OPTIONS
         if unknown:
             stack.respond(context, 420, now, tag=stack.tag(), headers=((b"Unsupported", b", ".join(sorted(unknown))),))
@@ -209,6 +211,7 @@ class B2bua:
         if leg.zone.name != zone.name and not (leg.zone.kind == "local" and zone.kind == "default"):
             self._stack.respond(context, 481, now)  # from somewhere else than the dialog
             return True
+        drop_credentials(context.request, self._realm)
         midcall(leg, context, now)
         return True
 

@@ -11,7 +11,7 @@ from seaway.wire.sip.nameaddr import parse_nameaddr
 from seaway.wire.sip.params import NO_PARAMS
 from seaway.wire.sip.uri import SipUri
 
-__all__ = ["OUR_OPTIONS", "content_of", "hide_place", "is_sdp", "passed"]
+__all__ = ["OUR_OPTIONS", "content_of", "drop_credentials", "hide_place", "is_sdp", "passed"]
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -33,6 +33,7 @@ _RESPONSE = frozenset(
         b"privacy", b"answer-mode", b"mime-version",
     )
 )  # fmt: skip
+_CREDENTIALS = frozenset((b"authorization", b"proxy-authorization"))
 _CONTENT = frozenset((b"content-type", b"content-disposition", b"content-encoding", b"content-language"))
 
 
@@ -53,6 +54,13 @@ def content_of(message: Message) -> Headers:
         for index, name in enumerate(message.names)
         if name in _CONTENT
     )
+
+
+def drop_credentials(message: Message, realm: bytes) -> None:
+    """Take out the credentials for this node; `realm` is the parameter that names it. Those for others pass."""
+    for index in reversed(range(len(message.names))):
+        if message.names[index] in _CREDENTIALS and realm in message.lines[index]:
+            del message.names[index], message.lines[index]
 
 
 def hide_place(value: bytes, domain: bytes) -> bytes:
