@@ -234,6 +234,25 @@ def test_info_and_message(who: str) -> None:
     assert info.final == 200 and text.final == 415
 
 
+def test_a_description_among_other_parts_does_not_get_past_the_relay() -> None:
+    """RFC 3261 §21.4.13: multipart bodies are not taken where an offer may be."""
+    bench = Bench()
+    body = b"--x\r\nContent-Type: application/sdp\r\n\r\n" + sdp(ALICE, 30000) + b"\r\n--x--\r\n"
+    alice, bob = bench.ua("alice"), bench.ua("bob")
+    sent = alice.start(bob.uri, body, content="multipart/mixed;boundary=x")
+    bench.net.run(0.5)
+    assert sent.final == 415 and values(sent.last, "accept") == ["application/sdp"] and not bob.history
+    sent = alice.start(bob.uri, sdp(ALICE, 30000))
+    bob.reply(bob.take("INVITE"), 200, sdp(BOB, 40000))
+    bench.net.run(0.3)
+    one = sent.dialogs[next(iter(sent.acked))]
+    for method in ("INVITE", "UPDATE"):
+        again = alice.ask(one, method, body, content="multipart/mixed;boundary=x")
+        bench.net.run(0.3)
+        assert again.final == 415
+    assert len(bob.history) == 1
+
+
 def test_credentials_for_this_node_go_no_further() -> None:
     """A phone that sends what it was asked for at the beginning with each request (RFC 3261 §22.3)."""
     bench = Bench()

@@ -9,7 +9,7 @@ from typing import Any
 from seaway.call.anchor import Anchor
 from seaway.call.b2bua.call import B2buaCall
 from seaway.call.b2bua.expiry import arm
-from seaway.call.b2bua.headers import OUR_OPTIONS, drop_credentials, hide_place
+from seaway.call.b2bua.headers import OUR_OPTIONS, drop_credentials, hide_place, unreadable
 from seaway.call.b2bua.kept import describe, revived
 from seaway.call.b2bua.leg import Leg
 from seaway.call.b2bua.midcall import midcall
@@ -131,6 +131,9 @@ class B2bua:
         if unknown:
             stack.respond(context, 420, now, tag=stack.tag(), headers=((b"Unsupported", b", ".join(sorted(unknown))),))
             return 420
+        if unreadable(request):
+            stack.refuse_body(context, now)
+            return 415
         timer = SessionTimer(stack.wishes(search.zone))
         minimum = timer.refusal(request)
         if minimum is not None:

@@ -11,7 +11,7 @@ from seaway.wire.sip.nameaddr import parse_nameaddr
 from seaway.wire.sip.params import NO_PARAMS
 from seaway.wire.sip.uri import SipUri
 
-__all__ = ["OUR_OPTIONS", "content_of", "drop_credentials", "hide_place", "is_sdp", "passed"]
+__all__ = ["OUR_OPTIONS", "content_of", "drop_credentials", "hide_place", "is_sdp", "passed", "unreadable"]
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -54,6 +54,11 @@ def content_of(message: Message) -> Headers:
         for index, name in enumerate(message.names)
         if name in _CONTENT
     )
+
+
+def unreadable(message: Message) -> bool:
+    """Whether there is a body that is no description: in a multipart one a description would get past the relay."""
+    return bool(message.body) and not is_sdp(message)
 
 
 def drop_credentials(message: Message, realm: bytes) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from seaway.call.b2bua.headers import content_of, hide_place, passed
+from seaway.call.b2bua.headers import hide_place, passed
 from seaway.call.b2bua.invite_out import InviteOut, InviteUser
 from seaway.call.b2bua.origin import Origin
 from seaway.call.b2bua.sdp import SDP
@@ -61,17 +61,14 @@ def near(target: Target) -> Flow | Hop:
 
 
 class Inviting:
-    """`over` ends it: no more branches. `own_body`: a body that is no description goes along."""
+    """`over` ends it: no more branches."""
 
-    def __init__(
-        self, stack: Stack, context: Context, ingress: Zone, caller: Caller, *, can_prack: bool, own_body: bool
-    ) -> None:
+    def __init__(self, stack: Stack, context: Context, ingress: Zone, caller: Caller, *, can_prack: bool) -> None:
         self._stack = stack
         self._context = context
         self._ingress = ingress
         self._caller = caller
         self._can_prack = can_prack
-        self._own_body = own_body
         self._call_id = stack.call_id()
         self._locating = 0  # targets whose place is being looked for
         self.failures: list[tuple[int, Response | None]] = []
@@ -135,7 +132,6 @@ class Inviting:
         stack, request, target = self._stack, self._context.request, trail.target
         told = trail.part.told
         left = min(self._context.hops, target.hop_count, trail.zone.settings.hop_count)
-        body = told or (request.body if self._own_body else b"")
         fields: list[tuple[bytes, bytes]] = [
             (b"Max-Forwards", b"%d" % left),
             *_lines(target, stack.domain),
@@ -149,11 +145,11 @@ class Inviting:
             (b"Supported", b"100rel, timer, replaces" if self._can_prack or told else b"timer, replaces"),
             *trail.timer.request_headers(),
             *passed(request),
-            *(SDP if told else content_of(request) if body else ()),
+            *(SDP if told else ()),
         ]
         names = [name.lower() for name, _ in fields]
         invite = Request(b"INVITE", target.uri, names, [name + b": " + value for name, value in fields], b"")
-        invite.set_body(body)
+        invite.set_body(told)
         return invite
 
     # -- failures

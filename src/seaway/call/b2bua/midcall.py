@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seaway.call.b2bua.headers import passed
+from seaway.call.b2bua.headers import passed, unreadable
 from seaway.call.b2bua.prack import answer_prack
 from seaway.call.b2bua.refer import notify, refer
 from seaway.call.b2bua.reinvite import reinvite, update
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["midcall"]
 
+_OFFERS = frozenset((b"INVITE", b"UPDATE", b"PRACK"))
+
 
 def midcall(leg: Leg, context: Context, now: float) -> None:
     """A request inside the dialog of `leg`; not ACK, not CANCEL. Raises `SipError`."""
@@ -25,7 +27,9 @@ def midcall(leg: Leg, context: Context, now: float) -> None:
         return
     leg.source = context.flow
     method = request.method
-    if method == b"BYE":
+    if method in _OFFERS and unreadable(request):
+        stack.refuse_body(context, now)
+    elif method == b"BYE":
         _bye(leg, context, now)
     elif method == b"PRACK":
         answer_prack(leg, context, now)

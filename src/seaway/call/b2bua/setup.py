@@ -71,10 +71,7 @@ class Setup:
         self._bare_tag = stack.tag()
         self._winner: Fork | None = None
         self._over = False
-        self._inviting = Inviting(
-            stack, context, search.zone, self, can_prack=self._incoming.supported,
-            own_body=bool(context.request.body) and not self._offer,
-        )  # fmt: skip
+        self._inviting = Inviting(stack, context, search.zone, self, can_prack=self._incoming.supported)
         call.pending.append(self)
 
     # -- the INVITE

@@ -158,6 +158,10 @@ class Stack:
             response.set_body(body)
         self.layer.respond(server, response.serialise(), status, now)
 
+    def refuse_body(self, context: Context, now: float) -> None:
+        """A body of a type that is not taken here (RFC 3261 §21.4.13)."""
+        self.respond(context, 415, now, tag=self.tag(), headers=((b"Accept", b"application/sdp"),))
+
     def build(
         self, context: Context, status: int, *, tag: bytes | None, headers: Headers, body: bytes = b"",
         content: Headers = (),
