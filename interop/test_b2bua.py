@@ -92,11 +92,7 @@ def test_ice_outside_none_inside(stage: Stage, encryption: Encryption, caller: L
     """A full agent behind a NAT checks the edge's relay, which is a lite one, and gets through to who has no ICE."""
     session = stage.session()
     try:
-        phone = session.phone(ALICE, encryption)
-        with (phone.dir / "config").open("a") as config:
-            config.write("module ice.so\n")
-        account = phone._account_line
-        phone._account_line = lambda: account() + ";medianat=ice"  # type: ignore[method-assign]
+        phone = session.phone(ALICE, encryption, ice=True)
         session.phone(BOB)
         for each in session.phones.values():
             each.launch()

@@ -88,7 +88,7 @@ class Session:
         self.machines, self.pair, self.site = machines, pair, site
         self.phones: dict[str, Baresip] = {}
 
-    def phone(self, user: LabUser, encryption: Encryption | None = None) -> Baresip:
+    def phone(self, user: LabUser, encryption: Encryption | None = None, ice: bool = False) -> Baresip:
         """Make a phone for `user`; it registers when launched."""
         outside = user.node == "edge1"
         six = outside and self.site.outside_six
@@ -117,6 +117,7 @@ class Session:
             rtp_ports=f"{20000 + 2000 * index}-{21998 + 2000 * index}" if loop else "10000-19999",
             interface="127.0.0.1" if loop else None,
             encryption=encryption,
+            ice=ice,
         )
         self.phones[user.name] = made
         return made

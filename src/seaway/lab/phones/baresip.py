@@ -110,6 +110,7 @@ class Baresip:
         answer: Literal["auto", "manual"] = "auto",
         six: bool = False,
         encryption: Encryption | None = None,
+        ice: bool = False,
         more: tuple[Account, ...] = (),
         certificate: Path | None = None,
         four: bool = False,
@@ -127,6 +128,7 @@ class Baresip:
         self._token = 0
         self._answer = answer
         self._encryption = encryption
+        self._ice = ice
         self._options = ("-v", *(("-6",) if six else ("-4",) if four else ()))
         directory.mkdir(parents=True, exist_ok=True)
         modules = next((path for path in _MODULES if Path(path).is_dir()), None)
@@ -134,6 +136,7 @@ class Baresip:
             raise LabError(
                 "no baresip modules on this machine", f"phone {name}", "install: apt-get install baresip-core"
             )
+        more = [*([_ENCRYPTION[encryption]] if encryption else ()), *(["ice.so"] if ice else ())]
         config = _CONFIG.format(
             listen=listen,
             cafile=f"sip_cafile {ca}\n" if ca else "",
@@ -143,7 +146,7 @@ class Baresip:
             ports=rtp_ports,
             interface=f"net_interface {interface}\n" if interface else "",
             modules=modules,
-            encryption=f"module {_ENCRYPTION[encryption]}\n" if encryption else "",
+            encryption="".join(f"module {each}\n" for each in more),
             control=control,
             dir=directory,
         )
@@ -156,7 +159,9 @@ class Baresip:
         return (
             f"<sip:{a.user}@{a.domain};transport={a.transport}>;auth_user={a.user};auth_pass={a.password};"
             f'outbound="sip:{a.proxy};transport={a.transport}";regint={a.register};answermode={self._answer};'
-            "audio_codecs=PCMA/8000/1" + (f";mediaenc={self._encryption}" if self._encryption else "")
+            "audio_codecs=PCMA/8000/1"
+            + (f";mediaenc={self._encryption}" if self._encryption else "")
+            + (";medianat=ice" if self._ice else "")
         )
 
     def write_interactive(self) -> None:
