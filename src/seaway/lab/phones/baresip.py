@@ -136,7 +136,7 @@ class Baresip:
             raise LabError(
                 "no baresip modules on this machine", f"phone {name}", "install: apt-get install baresip-core"
             )
-        more = [*([_ENCRYPTION[encryption]] if encryption else ()), *(["ice.so"] if ice else ())]
+        added = [*([_ENCRYPTION[encryption]] if encryption else ()), *(["ice.so"] if ice else ())]
         config = _CONFIG.format(
             listen=listen,
             cafile=f"sip_cafile {ca}\n" if ca else "",
@@ -146,7 +146,7 @@ class Baresip:
             ports=rtp_ports,
             interface=f"net_interface {interface}\n" if interface else "",
             modules=modules,
-            encryption="".join(f"module {each}\n" for each in more),
+            encryption="".join(f"module {each}\n" for each in added),
             control=control,
             dir=directory,
         )
