@@ -125,6 +125,30 @@ def test_a_phone_whose_connection_is_gone_is_480_and_forgotten() -> None:
     assert any(each.first == "SIP/2.0 430 Flow Failed" for each in both.net.wire)
 
 
+@pytest.mark.parametrize("same", [True, False])
+def test_a_phone_that_comes_back_during_a_call(same: bool) -> None:
+    """Its connection breaks, it registers again on another one, and the caller hangs up: BYE arrives there. Somebody
+    else who claims the contact does not get it."""
+    both = pair()
+    bob, alice = both.outside("bob"), both.inside("alice")
+    dialog = alice.call("sip:bob@example.test", SDP)
+    both.net.run(3)
+    assert dialog.statuses[-1] == 200 and bob.flow is not None
+    both.net._close(bob.host.streams[bob.flow.id], bob.host, "out of reach")
+    both.net.run(1)
+    if same:
+        assert bob.register() == 200
+    else:
+        other = Phone(both.net, "dave", ("198.51.100.66", 5060), Hop("tls", EDGE, 5061, "inner"), contact=bob.contact)
+        other.__class__ = type("Liar", (Phone,), {"contact_uri": bob.contact_uri})
+        assert other.register() == 200
+    alice.bye(dialog)
+    both.net.run(2)
+    assert (bob.dialogs[dialog.call_id].ended == "bye received") == same
+    if not same:
+        assert not [each for each in other.received if each.method == b"BYE"]
+
+
 def test_outbound_through_the_edge_and_its_other_flow() -> None:
     both = pair()
     flows = []

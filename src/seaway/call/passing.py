@@ -12,6 +12,7 @@ from seaway.core.sip.context import Context, Target
 from seaway.core.sip.io import Flow
 from seaway.core.sip.proxy import Proxy
 from seaway.core.sip.registration import option_tags, read_path
+from seaway.wire.sip.nameaddr import parse_contacts
 
 __all__ = ["Passing"]
 
@@ -51,6 +52,16 @@ class Passing:
             context, [identities.told(context, self._zones.named(name), Target(request.uri, where))], now
         )
         return None
+
+    def accepted(self, context: Context) -> None:
+        """The registrar has taken a REGISTER that came on a stream: calls of its contacts may go on there."""
+        request = context.request
+        if context.user is None or b"contact" not in request.names:
+            return
+        contacts = parse_contacts(request.all(b"contact"))
+        if contacts != "*":
+            for each in contacts:
+                self._paths.returning.note(each.uri, context.user, context.flow)
 
     def _where(self, name: str) -> tuple[Flow | None, str]:
         link = self._zones.links.get(name)

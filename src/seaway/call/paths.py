@@ -13,6 +13,7 @@ from typing import TypeVar
 from seaway.call.config import ControlConfig, Listener
 from seaway.call.contacts import Contacts
 from seaway.call.found import Found
+from seaway.call.returning import Returning
 from seaway.call.zones import Zone, Zones
 from seaway.core.sip.context import Target
 from seaway.core.sip.io import Address, Flow, Hop, Place, TransportName
@@ -47,6 +48,7 @@ class Paths:
         self._default_domain = config.domains[0].lower().encode()
         self._udp: tuple[Listener, ...] = tuple(each for each in config.listeners if each.transport == "udp")
         self._outward = "outer" if any(each.nic == "outer" for each in config.listeners) else "inner"
+        self.returning = Returning()
         self.contacts = Contacts(registrar, zones, self.flow_payload, self.to_hop)
         self._udp_flows: dict[tuple[int, Address], Flow] = {}
         # Caches of pure functions, emptied when full: phones say the same again and again.
@@ -121,7 +123,7 @@ class Paths:
             binding = self._registrar.by_contact(request.uri, now)  # the phone has come back on another connection
             if binding is None:
                 binding = next(iter(self.contacts.of_gruu(request.uri, now) or ()), None)
-            return self.contacts.target(binding) if binding is not None else None
+            return self.contacts.target(binding) if binding is not None else self._returned(request.uri)
         if kind == b"u":
             flow = self._flow_of(token)
             return Target(self.contacts.settled(request.uri, now), flow, token) if flow is not None else None
@@ -131,6 +133,11 @@ class Paths:
             if target is not None:
                 return target
         return self.by_uri(request)
+
+    def _returned(self, uri: bytes) -> Target | None:
+        """A phone whose registration is elsewhere, on the connection that it has now."""
+        flow = self.returning.flow(uri)
+        return Target(uri, flow, self._stream % flow.id) if flow is not None and flow.id in self._flows else None
 
     def _peer(self, name: str, request: Request) -> Hop | None:
         """The peer of a neighbour zone that has the dialog: the one that Route or Request-URI names, else the first."""

@@ -124,7 +124,10 @@ class Registering:
 
     def answered(self, context: Context, response: Response) -> None:
         """An answer to a REGISTER that we passed on: its Flow-Timer is for the flow to us (RFC 5626 §5.4)."""
-        if response.status == 200 and context.flow.reliable and b"flow-timer" in response.names:
+        if response.status != 200 or not context.flow.reliable:
+            return
+        self._passing.accepted(context)
+        if b"flow-timer" in response.names:
             try:
                 seconds = parse_digits(response.require(b"flow-timer"), maximum=_LONGEST_TIMER)
             except WireError:
