@@ -11,7 +11,7 @@ from seaway.call.media_security import MediaSecurity
 from seaway.media.protocol import Ice, LegAddress, LegName, LegRequest, Security, StreamAddress, StreamStats
 from seaway.wire.sdp.session import Session
 
-__all__ = ["Call", "MediaUser"]
+__all__ = ["Call", "MediaUser", "Protection", "label_shown"]
 
 
 class MediaUser(Protocol):
@@ -140,3 +140,13 @@ class Call:
             "streams": [{"a": list(each.a.rtp), "b": list(each.b.rtp)} for each in self.streams],
             "media": [asdict(each) for each in self.stats],
         }
+
+
+def label_shown(label: str) -> str:
+    """A label for people: without the dialogs, which are long and whose tags are for the two peers."""
+    try:
+        data = json.loads(label)
+        data.pop("dialogs", None)
+        return json.dumps(data)
+    except (ValueError, TypeError, AttributeError):
+        return label

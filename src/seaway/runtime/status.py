@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from seaway import compiled
 from seaway.call.explaining import Asked, Explained
+from seaway.call.record import label_shown
 from seaway.media.encoding import MAX_REPLY, ProtocolError, decode_message, encode
 from seaway.media.protocol import Describe, Described, Event, Reply, SessionInfo, Stats, StatsReply
 from seaway.observe import log
@@ -305,7 +306,7 @@ def _explained(core: MediaCore, question: dict[str, object]) -> Explained:
 def _session(info: SessionInfo) -> dict[str, object]:
     return {
         "session": info.session,
-        "label": info.label,
+        "label": label_shown(info.label),
         "streams": [
             {
                 name: {

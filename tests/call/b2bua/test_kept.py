@@ -9,7 +9,9 @@ import pytest
 
 from seaway.call.b2bua.kept import MAX_LABEL
 from seaway.call.control import Control
+from seaway.call.record import label_shown
 from seaway.core.sip.dialog import Dialog
+from seaway.wire.sdp.session import parse_sdp
 
 from ...support.messages import sdp
 from ...support.ua import Ua
@@ -59,6 +61,38 @@ def test_a_change_after_a_restart() -> None:
     bench.core.disconnect(None, bench.net.now)
     bench.net.drain(bench.host)
     bench.over()
+
+
+def test_a_zone_that_demands_encryption_does_so_after_a_restart() -> None:
+    from .test_secure import LINE, taking, zoned
+
+    bench = zoned("force-encrypted")
+    offer = sdp(ALICE, 30000, LINE).replace(b"RTP/AVP", b"RTP/SAVP")
+    alice, bob, sent, came = bench.calling(offer)
+    key = taking(parse_sdp(came.body))
+    bob.reply(came, 200, sdp(BOB, 40000, key).replace(b"RTP/AVP", b"RTP/SAVP"))
+    restarted(bench)
+    one = sent.dialogs[next(iter(sent.acked))]
+    clear = alice.ask(one, "INVITE", sdp(ALICE, 30010))
+    bench.net.run(0.3)
+    assert clear.final == 488
+    again = alice.ask(one, "INVITE", offer.replace(b"30000", b"30010"))
+    came = bob.take("INVITE")
+    assert b"RTP/SAVP" in came.body and LINE.split("inline:")[1].encode() not in came.body
+    bob.reply(came, 200, sdp(BOB, 40000, taking(parse_sdp(came.body))).replace(b"RTP/AVP", b"RTP/SAVP"))
+    bench.net.run(0.3)
+    assert again.final == 200
+
+
+def test_labels_for_people_have_no_tags() -> None:
+    bench = Bench()
+    _, _, one, _ = bench.talking()
+    bench.net.run(0.5)
+    ((text, _),) = bench.relay.sessions.values()
+    assert one.local_tag.decode() in text
+    shown = label_shown(text)
+    assert '"mode": "b2bua"' in shown and "dialogs" not in shown and len(shown) < 600
+    assert label_shown("[") == "[" and label_shown("[]") == "[]"
 
 
 def test_session_timers_go_on() -> None:
@@ -115,7 +149,8 @@ def test_no_key_and_no_endless_label() -> None:
     [
         lambda legs: legs.pop(), lambda legs: legs[0].pop("target"), lambda legs: legs[0].update(zone="gone"),
         lambda legs: legs[0].update(sdp="~~~~"), lambda legs: legs[0].update(seqs=None),
-        lambda legs: legs[0].update(side="c"), lambda legs: legs[1].update(timer=["x", 1]),
+        lambda legs: legs[0].update(side="c"), lambda legs: legs[0].update(side=legs[1]["side"]),
+        lambda legs: legs[1].update(timer=["x", 1]),
     ],
 )  # fmt: skip
 def test_a_label_that_makes_no_call(spoil: Any) -> None:

@@ -282,6 +282,8 @@ class B2bua:
         if found is None:
             return
         call, *legs = found
+        zones = {leg.side: leg.zone for leg in legs}
+        self._stack.secure(record, zones["a"], zones["b"])
         record.agent = call
         self._calls[record.session] = call
         for leg in legs:

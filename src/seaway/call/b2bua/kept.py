@@ -76,6 +76,8 @@ def revived(
         one, other = found
     except (KeyError, TypeError, ValueError, ZlibError, AttributeError):
         return None
+    if one.side == other.side:
+        return None
     one.peer, other.peer = other, one
     return call, one, other
 
