@@ -149,6 +149,25 @@ def test_a_phone_that_comes_back_during_a_call(same: bool) -> None:
         assert not [each for each in other.received if each.method == b"BYE"]
 
 
+def test_a_call_that_is_cancelled_while_the_core_is_asked() -> None:
+    both = pair()
+    bob, alice = both.outside("bob", "udp"), both.inside("alice")
+    dialog = bob.call("sip:alice@example.test", SDP)
+    both.net.run(0.005)  # under way
+    both.net.latency = 0.2
+    for _ in range(20):  # until the core has been asked about the INVITE
+        both.net.run(0.05)
+        if any(b"X-Seaway-Method: INVITE" in each.data for each in both.net.wire):
+            break
+    both.net.latency = 0.01
+    bob.cancel(dialog)
+    both.net.run(3)
+    assert dialog.statuses == [487] and not invites(alice)
+    assert both.edge.core._registering._authorising._delegates._pending == 0
+    assert not both.edge_relay.sessions, "no media for a call that nobody has proved"
+    both.idle()
+
+
 def test_outbound_through_the_edge_and_its_other_flow() -> None:
     both = pair()
     flows = []
