@@ -55,7 +55,11 @@ def contexts(files: Path, node: str) -> TlsContexts:
 class Edge:
     """The edge's TCP, TLS, mutual and traversal listeners around an echo core."""
 
-    def __init__(self, files: Path, limit: int = 100, per_source: int = 50, patience: float = 30.0) -> None:
+    def __init__(
+        self, files: Path, limit: int = 100, per_source: int = 50, patience: float = 30.0,
+        asked: frozenset[str] = frozenset(),
+    ) -> None:  # fmt: skip
+        self.asked = asked
         self.core = EchoCore()
         self.driver = Driver(self.core, Counters())
         self.sockets = Sockets(resolution(), "edge1")
@@ -73,7 +77,8 @@ class Edge:
         mutual: bool = False,
     ) -> StreamListener:  # fmt: skip
         listener = Listener("tls" if tls else "tcp", (host, port), (host, port), nic, row, mutual, zone)
-        return StreamListener(self.sockets.listen(row, nic, port), listener, tls, self.connections, self.driver)
+        sock = self.sockets.listen(row, nic, port)
+        return StreamListener(sock, listener, tls, self.connections, self.driver, asked=self.asked)
 
     def close(self) -> None:
         for each in self.listeners:
@@ -391,6 +396,23 @@ def test_tls_and_who_may_connect(files: Path) -> None:
             await until(lambda: made.driver.counters.get("sip.tls.refused") == 1)
             assert len(made.core.opened) == before
             await until(lambda: len(made.connections) == 0)
+
+    run(main)
+
+
+def test_a_neighbour_that_is_known_by_its_certificate_is_asked_for_it(files: Path) -> None:
+    """At 5061, where nobody else is: without its name it would be a stranger."""
+
+    async def main() -> None:
+        for asked, names in ((frozenset({OUTSIDE}), ("core1.example.test",)), (frozenset({INSIDE}), ())):
+            async with edge(files, asked=asked) as made:
+                for node in ("core1", None):  # one without a certificate is let in all the same, unnamed
+                    context = client_context(files, node)
+                    reader, writer = await dial(5061, ssl=context, server_hostname="edge1.example.test")
+                    writer.write(message())
+                    await within(reader.readexactly(len(message())))
+                    assert made.core.received[-1][1].peer_names == (names if node else ())
+                    writer.close()
 
     run(main)
 

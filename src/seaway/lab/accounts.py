@@ -14,7 +14,7 @@ class LabUser:
 
     name: str
     password: str
-    node: Literal["core1", "edge1"]
+    node: Literal["core1", "core2", "edge1"]
     host: str
     tone: int
 

@@ -24,7 +24,7 @@ __all__ = ["main"]
 _TOOLS = {
     "ip": "iproute2", "bridge": "iproute2", "nft": "nftables", "nsenter": "util-linux", "named": "bind9",
     "dig": "dnsutils", "conntrack": "conntrack", "tcpdump": "tcpdump", "nmap": "nmap", "baresip": "baresip-core",
-    "turnutils_uclient": "coturn",
+    "turnutils_uclient": "coturn", "kamailio": "kamailio kamailio-tls-modules",
 }  # fmt: skip
 
 
@@ -149,7 +149,7 @@ def _run(options: argparse.Namespace) -> int:
     from seaway.lab.demo import run
 
     if os.geteuid() == 0 and not options.loopback:
-        _need()
+        _need(*(each for each in _TOOLS if each != "kamailio"))
     else:
         _need("baresip", root=False)
     run(options.name, options.variant, once=options.once, loopback=options.loopback, engine=options.engine)

@@ -36,6 +36,15 @@ class Feature(StrEnum):
     IN_WSS = "registration inside over WebSocket"
     NEIGHBOUR_IN = "call to a neighbour inside"
     NEIGHBOUR_OUT = "call to a neighbour outside"
+    MANAGER_TLS = "call to the call manager over TLS"
+    MANAGER_TCP = "call to the call manager over TCP"
+    FROM_MANAGER_TLS = "call from the call manager over TLS"
+    FROM_MANAGER_TCP = "call from the call manager over TCP"
+    BRIDGE_TLS = "call to the meeting server over TLS"
+    BRIDGE_TCP = "call to the meeting server over TCP"
+    BRIDGE_UDP = "call to the meeting server over UDP"
+    CALL_CORE = "call to the other core"
+    AUDIO_CORE = "audio between the cores"
 
 
 _F = Feature
@@ -52,11 +61,13 @@ IMPLIED: dict[Feature, frozenset[Feature]] = {
     # The far side echoes what came to it through the relay.
     _F.TURN: frozenset({_F.RELAY_OUT, _F.RELAY_IN}),
     _F.RELAY_OUT: frozenset({_F.RELAY_IN}),
+    _F.CALL_CORE: frozenset({_F.AUDIO_CORE}),
 }
 
 EXPECTED: dict[str, frozenset[Feature]] = {
     "T5-04": frozenset({_F.NAMES_CORE}),
     "T6-04": frozenset({_F.NAMES_EDGE}),
+    "T10-02": frozenset({_F.CALL_CORE}),
     "T11-01": frozenset({_F.ZONE}),
     "T11-02": frozenset({_F.CALL_IN}),
     "T11-03": frozenset({_F.NEIGHBOUR_IN}),
@@ -81,6 +92,13 @@ EXPECTED: dict[str, frozenset[Feature]] = {
     "T17-05": frozenset({_F.TURN_CORE}),
     "Y07-01": frozenset({_F.RELAY_OUT}),
     "T16-07": frozenset({_F.RELAY_IN}),
+    "T25-02": frozenset({_F.BRIDGE_UDP}),
+    "T25-03": frozenset({_F.BRIDGE_TLS}),
+    "T27-03": frozenset({_F.BRIDGE_TCP}),
+    "T27-05": frozenset({_F.MANAGER_TLS}),
+    "T27-06": frozenset({_F.MANAGER_TCP}),
+    "T27-07": frozenset({_F.FROM_MANAGER_TLS}),
+    "T27-08": frozenset({_F.FROM_MANAGER_TCP}),
     "Y01-01": frozenset({_F.REGISTRATION_IN}),
     "Y01-02": frozenset({_F.IN_TCP}),
     "Y01-03": frozenset({_F.IN_TLS}),

@@ -57,7 +57,7 @@ def interfaces(network: Network, at: str) -> dict[str, str]:
     """Zone or NIC name -> interface name, as `nftables.render` wants it."""
     if at in ("inner", "outer"):
         return {"internal": "internal", "dmz": "dmz", "internet": "internet"}
-    if at == "core1":
+    if at in ("core1", "core2"):
         return {"inner": "eth0"}
     return {nic.name: nic.name for nic in network.plan.host(at).nics}
 
@@ -70,8 +70,10 @@ def load_rules(network: Network, resolution: Resolution, without_rows: frozenset
         (network.dir / f"{at}.nft").write_text(text)
         network.run(at, ["nft", "-f", "-"], text)
 
+    nodes, firewalls = resolution.deployment.nodes, resolution.deployment.firewalls
+    there = {*(each.name for each in nodes), *(each.name for each in firewalls)}
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(load, FILTERS))
+        list(pool.map(load, [each for each in FILTERS if each in there]))
 
 
 def forget_state(network: Network) -> None:

@@ -53,6 +53,7 @@ class Pair:
     engine: EngineName = "auto"  # what carries media
     extra: str = ""  # more TOML for both node files (tables)
     users: tuple[LabUser, ...] = USERS
+    nodes: tuple[str, ...] = NODES  # that are started
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -87,13 +88,13 @@ class Pair:
 
     def close_rows(self, rows: frozenset[str]) -> None:
         """From the next start on these rows have no fast path: their packets meet the hosts' own filters."""
-        for node in NODES:
+        for node in self.nodes:
             config = self.config(node)
             lines = config.read_text().split("\n")
             config.write_text("\n".join(_closed(rows) if each.startswith("closed_rows") else each for each in lines))
 
     def _text(self, node: str, deployment: Deployment, password: str) -> str:
-        core = node == "core1"
+        core, paired = node != "edge1", node in NODES
         far = deployment.node("edge1" if core else "core1").fqdn
         user = _RUN_AS if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
         lines = [
@@ -113,14 +114,17 @@ class Pair:
             "[media]",
             f'engine = "{self.engine}"',
             _closed(frozenset()),
-            "[[traversal]]",
-            'name = "pair"',
-            'user = "core1"',
-            f'password = "{password}"',
-            f'verify_name = "{far}"',
-            f"keep_alive = {self.keep_alive}",
         ]
-        if core and self.traversal_host:
+        if paired:
+            lines += [
+                "[[traversal]]",
+                'name = "pair"',
+                'user = "core1"',
+                f'password = "{password}"',
+                f'verify_name = "{far}"',
+                f"keep_alive = {self.keep_alive}",
+            ]
+        if node == "core1" and self.traversal_host:
             lines.append(f'host = "{self.traversal_host}"')
         for each in self.users:
             if each.node == node:
@@ -129,7 +133,7 @@ class Pair:
                 lines += ["[[user]]", f'name = "{each.name}"', f'ha1_md5 = "{stored}"']
         # One plan for both nodes: who is registered here is here, everybody else is behind the other node.
         everyone = json.dumps(f".*@{deployment.domain}".replace(".test", "\\.test"))
-        for priority, target in ((10, "registrations"), (20, "pair")):
+        for priority, target in ((10, "registrations"), (20, "pair"))[: 2 if paired else 1]:
             lines += ["[[rule]]", f"priority = {priority}", f"match = {everyone}", f'target = "{target}"']
         if not core and serves_turn(deployment):
             lines += self._turn()
@@ -147,14 +151,14 @@ class Pair:
         ]
 
     def start(self, patience: float = 10.0) -> None:
-        """Start both nodes and wait until both answer on their control sockets. Raises LabError."""
-        for node in NODES:
+        """Start the nodes and wait until all answer on their control sockets. Raises LabError."""
+        for node in self.nodes:
             log = self.dir / f"{node}.log"
             log.unlink(missing_ok=True)
             command = [*seaway_command(), "node", "run", str(self.config(node))]
             self._running[node] = self.machines.start(node, command, log)
         limit = time.monotonic() + patience
-        for node in NODES:
+        for node in self.nodes:
             while True:
                 try:
                     self.status(node, "zones")
@@ -211,17 +215,17 @@ class Pair:
         return True
 
     def stop(self) -> None:
-        """End both nodes."""
+        """End the nodes."""
         running = list(self._running.values())
         end_all(running)
         self._running.clear()
-        for node in NODES:
+        for node in self.nodes:
             for each in (self.dir / "run" / node).glob("*.sock"):
                 each.unlink(missing_ok=True)
 
     def crash_report(self) -> str:
-        """Last log lines of both nodes, for a failure message."""
-        return "; ".join(f"{node}: {self.last_line(node)}" for node in NODES)
+        """Last log lines of all nodes, for a failure message."""
+        return "; ".join(f"{node}: {self.last_line(node)}" for node in self.nodes)
 
 
 def serves_turn(deployment: Deployment) -> bool:

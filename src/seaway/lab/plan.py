@@ -2,7 +2,8 @@
 adds the IPv6 of the dual-stack variant.
 
     phone-out -- home ----------\
-    scanner, peer-out, dns-out -- internet -- outer -- edge1 -- inner -- core1, phone-in, dns, admin, peer-in
+    scanner, peer-out, dns-out -- internet -- outer -- edge1 -- inner -- core1, phone-in, dns, admin, peer-in, core2,
+                                                                                    cm, bridge
 
 Two firewalls, `outer` and `inner`, stand where the catalog's zones meet. A segment with more than two hosts has its
 bridge inside the router's namespace, so the bridge is that router's interface and carries its name.
@@ -18,8 +19,8 @@ __all__ = ["FILTERS", "VARIANTS", "Host", "Link", "Nic", "Plan", "Variant", "pla
 Variant = Literal["dual", "dual-nat", "single-nat", "dual-stack"]
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
 
-FILTERS = ("inner", "outer", "core1", "edge1")
-"""Hosts that load a ruleset of the catalog: two firewalls and the two nodes' own host firewalls."""
+FILTERS = ("inner", "outer", "core1", "core2", "edge1")
+"""Hosts that load a ruleset of the catalog: two firewalls and the nodes' own host firewalls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ table ip filter {
 }
 """
 
-_INTERNAL = {"core1": 10, "phone-in": 50, "dns": 53, "admin": 5, "peer-in": 60}
+_INTERNAL = {"core1": 10, "core2": 11, "cm": 30, "bridge": 35, "phone-in": 50, "dns": 53, "admin": 5, "peer-in": 60}
 _PUBLIC = {"scanner": 66, "peer-out": 60, "dns-out": 53}
 
 

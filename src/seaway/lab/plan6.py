@@ -26,7 +26,16 @@ _HOME_FILTER = """table ip6 filter {
 }
 """
 
-_INSIDE = {"core1": "10", "phone-in": "50", "dns": "53", "admin": "5", "peer-in": "60"}
+_INSIDE = {
+    "core1": "10",
+    "core2": "11",
+    "cm": "30",
+    "bridge": "35",
+    "phone-in": "50",
+    "dns": "53",
+    "admin": "5",
+    "peer-in": "60",
+}
 _PUBLIC = {"scanner": "66", "peer-out": "60", "dns-out": "53"}
 
 _ADDRESSES: dict[str, dict[str, str]] = {

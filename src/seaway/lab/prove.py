@@ -26,8 +26,10 @@ from seaway.lab.pair import NODES, serves_turn
 from seaway.lab.plan import Variant
 from seaway.lab.scan import Scan, scan_tcp, udp_ports, udp_volley
 from seaway.lab.session import Session
+from seaway.lab.sites import Site
 from seaway.lab.stage import Stage
-from seaway.lab.ways import DIALLED, WAYS, measure_ways, prepare_ways, ways_text, ways_users
+from seaway.lab.trunks import TRUNKS
+from seaway.lab.ways import WAYS
 from seaway.lab.witness import Seen, Witness
 from seaway.runtime.config import EngineName
 
@@ -35,6 +37,7 @@ __all__ = ["Proof", "prove"]
 
 Say = Callable[[str], None]
 Measuring = Callable[[Stage, Session, frozenset[Feature], bool], Measured]
+_SITES = (WAYS, TRUNKS)
 _REMOTE_ACCESS = frozenset({"T16-06", "T16-07", "T17-05", "Y07-01"})
 
 
@@ -102,8 +105,9 @@ def prove(
             _without(stage, proof, row, say)
     if not only or only & _REMOTE_ACCESS:
         _remote_access(name, variant, engine, proof, say)
-    if not only or only & {*WAYS, *DIALLED}:
-        _ways(name, variant, engine, proof, say)
+    for site in _SITES:
+        if not only or only & site.rows:
+            _site(name, variant, engine, proof, say, site)
     proof.seconds = time.monotonic() - begin
     return proof
 
@@ -122,29 +126,30 @@ def _remote_access(name: str, variant: Variant, engine: EngineName, proof: Proof
             _without(stage, proof, row, say, _relays_alone)
 
 
-def _ways(name: str, variant: Variant, engine: EngineName, proof: Proof, say: Say) -> None:
-    """The rows of all ways of signalling, in a site of its own. A way in needs only its peers anew, not the nodes."""
-    say("every way of SIP signalling, in a site where all of them are on")
-    first, wanted = dict(proof.books), {*WAYS, *DIALLED}
+def _site(name: str, variant: Variant, engine: EngineName, proof: Proof, say: Say, site: Site) -> None:
+    """The rows of one more site."""
+    say(site.title)
+    first = dict(proof.books)
 
     def measuring(stage: Stage, session: Session, expected: frozenset[Feature], rtcp: bool) -> Measured:
-        return measure_ways(session, _network(stage), expected)
+        return site.measure(session, _network(stage), expected)
 
     with Stage.in_namespaces(
-        name, variant, ways_text(variant), engine=engine, users=ways_users(), prepare=prepare_ways
+        name, variant, site.deployment(variant), engine, users=site.users, prepare=site.prepare, nodes=site.nodes
     ) as stage:
         network = _network(stage)
         _calls(stage, proof, say, measuring)
-        found = {row: book for row, book in proof.books.items() if row in wanted}
+        found = {row: book for row, book in proof.books.items() if row in site.rows}
         proof.books = dict(sorted((first | found).items()))
-        if missing := sorted(wanted - found.keys()):
-            proof.problems.append(f"with every way of signalling on these rows carried nothing: {', '.join(missing)}")
+        if missing := sorted(site.rows - found.keys()):
+            proof.problems.append(f"these rows carried nothing, with {site.title}: {', '.join(missing)}")
         with _running(stage) as session:
-            for row in (each for each in WAYS if each in found):
+            for row in (each for each in site.kept if each in found):
                 load_rules(network, stage.resolution, frozenset({row}))
-                result = measure_ways(session, network, EXPECTED[row])
+                result = site.measure(session, network, EXPECTED[row])
                 _judge(stage, proof, row, EXPECTED[row], result, {}, say)
-        for row in (each for each in DIALLED if each in found):
+                load_rules(network, stage.resolution)  # so that what the nodes have dialled can end
+        for row in (each for each in site.fresh if each in found):
             _without(stage, proof, row, say, measuring)
 
 
@@ -179,7 +184,7 @@ def _running(stage: Stage, expected: frozenset[Feature] = frozenset()) -> Iterat
 
 def _fast_rows(stage: Stage) -> dict[str, dict[str, int]]:
     """Node -> row -> packets that its fast path carried. Raises LabError."""
-    return {node: dict(_relay(stage, node)["rows"]) for node in NODES}
+    return {node: dict(_relay(stage, node)["rows"]) for node in stage.pair.nodes}
 
 
 def _relay(stage: Stage, node: str) -> dict[str, Any]:

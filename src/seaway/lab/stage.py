@@ -15,7 +15,7 @@ from seaway.lab.loopback import LOOPBACK_DEPLOYMENT, LOOPBACK_EDGE, LOOPBACK_PRO
 from seaway.lab.machines import Loopback, Machines, Namespaces
 from seaway.lab.names import NameServer
 from seaway.lab.network import Network, locked, remove
-from seaway.lab.pair import Pair
+from seaway.lab.pair import NODES, Pair
 from seaway.lab.plan import Variant
 from seaway.lab.session import Session, Site
 from seaway.runtime.config import EngineName
@@ -46,9 +46,10 @@ class Stage:
         turn: tuple[str, ...] = (),
         users: tuple[LabUser, ...] = (),
         prepare: Callable[[Pair, Network], None] | None = None,
+        nodes: tuple[str, ...] = (),
     ) -> Iterator[Stage]:
         """A real lab with rules loaded and names served; the nodes are not started yet. `turn`: more lines for the
-        edge's [turn] table. `users`: further users. `prepare` may add to the nodes' files. Raises LabError."""
+        edge's [turn] table. `users`, `nodes`: further ones. `prepare` may add to the nodes' files. Raises LabError."""
         text = deployment or deployment_text(variant)
         resolution = resolve(parse_deployment(text, "lab deployment"))
         with locked(name):
@@ -61,6 +62,7 @@ class Stage:
                 pair = Pair(
                     machines, text, dns_check=(f"edge1.{DOMAIN}",), engine=engine, turn=turn,
                     traversal_host=plan.edge_inner6 or None, users=(*USERS, *users),
+                    nodes=(*NODES, *nodes),
                 )  # fmt: skip
                 pair.prepare()
                 if prepare is not None:

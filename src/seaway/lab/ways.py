@@ -22,24 +22,11 @@ from seaway.lab.phones.baresip import Account, Baresip
 from seaway.lab.phones.websip import WebPhone
 from seaway.lab.plan import Variant
 from seaway.lab.session import Session
+from seaway.lab.sites import Site
 
-__all__ = ["DIALLED", "WAYS", "Peers", "measure_ways", "prepare_ways", "ways_text", "ways_users"]
+__all__ = ["WAYS", "ways_text", "without_turn"]
 
 _F = Feature
-
-WAYS: dict[str, Feature] = {
-    "T11-05": _F.OUT_UDP,
-    "T11-06": _F.OUT_TCP,
-    "T11-08": _F.OUT_MTLS,
-    "Y01-02": _F.IN_TCP,
-    "Y01-03": _F.IN_TLS,
-    "Y11-01": _F.OUT_WSS,
-    "Y11-02": _F.IN_WSS,
-}
-"""Rows by which somebody reaches a listener of a node, and what needs each."""
-
-DIALLED: dict[str, Feature] = {"T11-03": _F.NEIGHBOUR_IN, "T11-04": _F.NEIGHBOUR_OUT}
-"""Rows by which a node dials."""
 
 _SITE = """
 [sip]
@@ -70,12 +57,17 @@ _HOSTS = {"desk": "peer-in", "guest": "peer-out"}
 """The neighbours of core and edge, and where they are."""
 
 
-def ways_text(variant: Variant) -> str:
+def without_turn(variant: Variant) -> str:
     """The deployment of a variant without TURN, whose relays over TCP share source ports with SIP (K-09)."""
-    return deployment_text(variant).replace("turn = true\n", "").replace("\n[hosts]\n", _SITE)
+    return deployment_text(variant).replace("turn = true\n", "")
 
 
-def ways_users() -> tuple[LabUser, ...]:
+def ways_text(variant: Variant) -> str:
+    """The same with every listener of SIP switched on."""
+    return without_turn(variant).replace("\n[hosts]\n", _SITE)
+
+
+def _users() -> tuple[LabUser, ...]:
     """One for each way in."""
     outside = (
         LabUser(f"out-{way}", f"out-{way}-in-the-lab", "edge1", "phone-out", 400)
@@ -85,7 +77,7 @@ def ways_users() -> tuple[LabUser, ...]:
     return (*outside, *inside)
 
 
-def prepare_ways(pair: Pair, network: Network) -> None:
+def _prepare(pair: Pair, network: Network) -> None:
     """Certificates of the peers, and neighbours in the files of the nodes."""
     tls = pair.dir / "tls"
     for name in (*_HOSTS, "out-mtls"):
@@ -101,7 +93,7 @@ def prepare_ways(pair: Pair, network: Network) -> None:
 
 
 @dataclass(slots=True)
-class Peers:
+class _Peers:
     """Phones and neighbours of one measurement."""
 
     network: Network
@@ -118,7 +110,7 @@ class Peers:
         """Start those that register, outside and inside. Raises LabError."""
         plan = self.network.plan
         edge, core = plan.edge_public, plan.host("core1").address
-        users = {each.name: each.password for each in ways_users()}
+        users = {each.name: each.password for each in _users()}
 
         def account(name: str, transport: str, proxy: str) -> Account:
             return Account(name, users[name], DOMAIN, transport, proxy)  # type: ignore[arg-type]
@@ -167,7 +159,7 @@ class Peers:
         return phone
 
     def web(self, name: str) -> WebPhone:
-        user = next(each for each in ways_users() if each.name == name)
+        user = next(each for each in _users() if each.name == name)
         plan = self.network.plan
         address = plan.edge_public if user.node == "edge1" else plan.host("core1").address
         namespace = self.session.machines.namespace(user.host)
@@ -183,18 +175,15 @@ class Peers:
         self._phones.clear()
 
 
-def measure_ways(
-    session: Session, network: Network, expected: frozenset[Feature], *, neighbours: bool = True
-) -> Measured:
-    """Each way in and out. `neighbours`: those that are dialled are started too, not only the phones."""
+def _measure(session: Session, network: Network, expected: frozenset[Feature]) -> Measured:
+    """Each way in and out."""
     result = Measured()
 
     def patience(feature: Feature) -> float:
         return 1.0 if feature in expected else 8.0
 
-    with contextlib.closing(Peers(network, session)) as peers:
-        if neighbours:
-            peers.neighbours()
+    with contextlib.closing(_Peers(network, session)) as peers:
+        peers.neighbours()
         outside, inside = peers.phones()
         result.note(_F.ZONE, session.pair.wait_zone(8.0))
         result.note(_F.REGISTRATION_OUT, session.registered(ALICE.name, 8.0))
@@ -224,3 +213,22 @@ def _call_neighbours(session: Session, result: Measured, patience: Callable[[Fea
         phone = session.phones[user.name]
         phone.hang_up()
         phone.wait("CALL_CLOSED", since=marks[name], patience=1.0)
+
+
+WAYS = Site(
+    "every way of SIP signalling, in a site where all of them are on",
+    ways_text,
+    _users(),
+    _prepare,
+    _measure,
+    kept={
+        "T11-05": _F.OUT_UDP,
+        "T11-06": _F.OUT_TCP,
+        "T11-08": _F.OUT_MTLS,
+        "Y01-02": _F.IN_TCP,
+        "Y01-03": _F.IN_TLS,
+        "Y11-01": _F.OUT_WSS,
+        "Y11-02": _F.IN_WSS,
+    },
+    fresh={"T11-03": _F.NEIGHBOUR_IN, "T11-04": _F.NEIGHBOUR_OUT},
+)

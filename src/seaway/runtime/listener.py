@@ -152,12 +152,15 @@ class StreamListener:
         driver: Driver,
         make: Make = StreamConnection,
         named: Callable[[Address], str] | None = None,
+        asked: frozenset[str] = frozenset(),
     ) -> None:
-        """`named`: the row by which a peer comes, where the socket has several."""
+        """`named`: the row by which a peer comes, where the socket has several. `asked`: addresses of neighbours that
+        are known by the name in their certificate."""
         self._socket = sock
         self._contexts = contexts if listener.transport in ("tls", "wss") else None
         self._make = make
         self._mutual = listener.mutual
+        self._asked = asked
         self._connections = connections
         self._driver = driver
         self._kind = StreamKind(listener.transport, listener.nic, listener.row, listener.zone)
@@ -187,12 +190,14 @@ class StreamListener:
             sock.setblocking(False)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             kind = self._kind if self._named is None else replace(self._kind, row=self._named(remote[:2]))
-            self._connections.admit(sock, remote[0], kind, self._context(), self._make)
+            self._connections.admit(sock, remote[0], kind, self._context(remote[0]), self._make)
 
-    def _context(self) -> ssl.SSLContext | None:
+    def _context(self, source: str) -> ssl.SSLContext | None:
         if self._contexts is None:
             return None
-        return self._contexts.mutual if self._mutual else self._contexts.server
+        if self._mutual:
+            return self._contexts.mutual
+        return self._contexts.asking if source in self._asked else self._contexts.server
 
     def _resume(self) -> None:
         if self._socket.fileno() >= 0:

@@ -198,6 +198,9 @@ class _Node:
             driver, limit=_LINKS, per_source=_LINKS_PER_SOURCE, patience=config.limits.first_request
         )
         self._listeners: list[StreamListener] = []
+        asked = frozenset(
+            address for each in prepared.control.neighbours if each.transport == "tls" for address in each.addresses
+        )
         websocket = partial(WebSocketConnection, origins=web_origins(config, prepared.deployment))
         self._datagrams: dict[tuple[str, int], UdpListener] = {}  # by NIC and IP version
         for listener, sock in prepared.open:
@@ -207,7 +210,7 @@ class _Node:
             room = self._connections if listener.zone is None else self._links
             make = websocket if listener.transport == "wss" else StreamConnection
             named = partial(sockets.row_of, listener.rows, Transport.TCP, nic=listener.nic)
-            self._listeners.append(StreamListener(sock, listener, prepared.contexts, room, driver, make, named))
+            self._listeners.append(StreamListener(sock, listener, prepared.contexts, room, driver, make, named, asked))
         self._dialer = Dialer(sockets, driver, prepared.contexts, self._resolver.addresses, self._datagrams)
         self._reload = None
         if prepared.reload is not None and prepared.contexts is not None:

@@ -44,6 +44,7 @@ class TlsContexts:
     def __init__(self, files: TlsFiles, alpn: Sequence[str] = ()) -> None:
         self._alpn = list(alpn)
         self.server: ssl.SSLContext  # no certificate asked of the client (5061)
+        self.asking: ssl.SSLContext  # a client that has a certificate of our CA shows it (TLS neighbours at 5061)
         self.mutual: ssl.SSLContext  # a certificate of our CA is required of the client (5062, 7001)
         self.client: ssl.SSLContext  # presents our certificate, verifies chain and name
         self.reload(files)
@@ -51,9 +52,10 @@ class TlsContexts:
     def reload(self, files: TlsFiles) -> None:
         """Use other files from now on. Raises `CertificateError`; then all stays as it was."""
         server = self._by_name(files, ssl.CERT_NONE)
+        asking = self._by_name(files, ssl.CERT_OPTIONAL)
         mutual = self._by_name(files, ssl.CERT_REQUIRED)
         client = _context(ssl.PROTOCOL_TLS_CLIENT, files, files.chains[0])
-        self.server, self.mutual, self.client = server, mutual, client
+        self.server, self.asking, self.mutual, self.client = server, asking, mutual, client
 
     def _by_name(self, files: TlsFiles, verify: ssl.VerifyMode) -> ssl.SSLContext:
         """The context of the first chain, which hands over to that of another one when the client asks for its name."""
