@@ -25,12 +25,15 @@ from seaway.media.pool import PortPool
 from seaway.media.protocol import Address
 from tests.media.cases import CASES, Case, In, Out, ProbeAnswer, ProbeRequest, Told
 from tests.media.harness import HOSTS, FakePorts, Random, Runner, demux_pair, drain
+from tests.media.ice_cases import ICE_CASES
 
 __all__ = ["RealPorts", "RealRunner", "hosts", "in_namespace", "unbound"]
 
 _QUIET = 0.03  # seconds without a packet after which nothing more is expected
 _PATIENCE = 1.0
-_RELAY, _FAR = "sw-cases-relay", "sw-cases-far"
+_HOST = f"sw-cases{os.environ.get('SEAWAY_LAB', '')}"
+_RELAY, _FAR = f"{_HOST}-relay", f"{_HOST}-far"
+ALL = (*CASES, *ICE_CASES)
 
 
 def _ip(*words: str) -> None:
@@ -39,7 +42,7 @@ def _ip(*words: str) -> None:
 
 def sources() -> list[str]:
     """Every address that a case sends from or to."""
-    found = {step.source[0] for case in CASES for step in case.steps if isinstance(step, In)}
+    found = {step.source[0] for case in ALL for step in case.steps if isinstance(step, In)}
     return sorted(found - set(HOSTS.values()))
 
 
@@ -73,7 +76,7 @@ def in_namespace(name: str) -> Iterator[None]:
     """This thread, for a while, in the network of `relay` or `far`."""
     library = ctypes.CDLL(None, use_errno=True)
     before = os.open("/proc/self/ns/net", os.O_RDONLY)
-    there = os.open(f"/run/netns/sw-cases-{name}", os.O_RDONLY)
+    there = os.open(f"/run/netns/{_HOST}-{name}", os.O_RDONLY)
     try:
         assert library.setns(there, 0) == 0
         yield
@@ -297,7 +300,7 @@ class RealRunner(Runner):
 def runs(make: Callable[[], FlowTable]) -> tuple[int, int]:
     """All cases; returns how many there were and how many packets the fast path passed."""
     fast = 0
-    for case in CASES:
+    for case in ALL:
         runner = RealRunner(make())
         try:
             runner.play(case)
@@ -305,4 +308,4 @@ def runs(make: Callable[[], FlowTable]) -> tuple[int, int]:
             runner.close()
         fast += runner.fast
         runner.clocked.table.close()
-    return len(CASES), fast
+    return len(ALL), fast

@@ -6,7 +6,7 @@
 #include "kernel.h"
 
 enum port_kind { PLAIN = 1, CHANNEL = 2, MUX = 3 };
-enum flow_kind { MEDIA = 1, DATA = 2 };
+enum flow_kind { MEDIA = 1, DATA = 2, RTP = 3 }; /* RTP: as MEDIA, but RTCP goes up */
 enum { SOURCES = 4, CLOCKS = 4 };
 
 struct key4 {
@@ -68,7 +68,7 @@ struct map links SECTION("maps") = {MAP_HASH, 4, 4, 256, 0};
 enum counter {
 	FAST,         /* sent on */
 	NO_FLOW,      /* for a port of ours, without a flow */
-	NOT_MEDIA,    /* neither RTP nor RTCP, on a flow of media */
+	NOT_MEDIA,    /* neither RTP nor RTCP, on a flow of media; RTCP, on one of RTP alone */
 	NO_PREFIX,    /* no ChannelData, or too short for a multiplexID */
 	TTL,          /* used up */
 	CHECKSUM,     /* unfinished and cannot be finished here, or missing on IPv6 */

@@ -162,7 +162,9 @@ static INLINE int relay(void *ctx, const void *data, const void *end, const enum
 		return up(NO_FLOW);
 	struct media media = {};
 	u32 size = packet.size - strip;
-	if (flow->kind == MEDIA && !read_media(ctx, tc, head, payload + strip, size, &media))
+	if (flow->kind != DATA && !read_media(ctx, tc, head, payload + strip, size, &media))
+		return up(NOT_MEDIA);
+	if (flow->kind == RTP && media.rtcp)
 		return up(NOT_MEDIA);
 	if (packet.ttl <= 1)
 		return up(TTL);

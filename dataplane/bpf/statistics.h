@@ -137,7 +137,7 @@ static INLINE void count(struct flow *flow, const struct media *media, u32 octet
 	flow->packets++;
 	flow->octets += octets;
 	flow->last_seen = now;
-	if (flow->kind != MEDIA)
+	if (flow->kind == DATA)
 		return;
 	if (media->rtcp)
 		flow->rtcp_packets++;

@@ -93,7 +93,7 @@ static void add_flow(struct input *from)
     uint32_t port = (way & 15) % PORTS;
     flow.out_local = local(port);
     flow.out_remote = remote(port, way >> 4);
-    flow.kind = what & 1 ? FLOW_DATA : FLOW_MEDIA;
+    flow.kind = what & 1 ? FLOW_DATA : way & 16 ? FLOW_RTP : FLOW_MEDIA;
     flow.add_kind = (uint8_t[]){0, PORT_CHANNEL, PORT_MUX, 0}[what >> 1 & 3];
     flow.add = flow.add_kind == PORT_CHANNEL ? 0x4000 + (what >> 3) : take_half(from) * 65537;
     flow.clock = what & 0x80 ? take_half(from) * 65537u : 8000;

@@ -108,7 +108,9 @@ static bool model_pass(uint32_t port, const struct address *source, const uint8_
         }
     }
     const struct flow *flow = model_flow(port, prefix, source);
-    if (flow == NULL || (flow->kind == FLOW_MEDIA && !is_media(data, size)))
+    if (flow == NULL || (flow->kind != FLOW_DATA && !is_media(data, size)))
+        return false;
+    if (flow->kind == FLOW_RTP && data[1] >= 192 && data[1] <= 223)
         return false;
     if (flow->add_kind == PORT_CHANNEL && size > 0xffff)
         return false;

@@ -158,8 +158,8 @@ static const char *read_way_out(uint8_t owner, const struct wire_flow *wire, str
 
 static const char *read_kind(const struct wire_flow *wire, struct flow_wish *wish)
 {
-    if (wire->kind != FLOW_MEDIA && wire->kind != FLOW_DATA)
-        return "a flow is of media or data";
+    if (wire->kind < FLOW_MEDIA || wire->kind > FLOW_RTP)
+        return "a flow is of media, data or RTP alone";
     if (wire->clock_count > RTP_CLOCKS || wire->clock == 0)
         return "a flow has a clock and at most 4 more";
     wish->kind = wire->kind;
@@ -184,7 +184,7 @@ static const char *read_ciphers(uint8_t owner, const struct wire_flow *wire, str
         return "the flow's SRTP context is not there";
     if (wire->verify > 1 || (wish->verify && (wish->receive == NULL || wish->send != NULL)))
         return "to verify is to have a key of the far side and none of ours";
-    if (wire->kind != FLOW_MEDIA && (wish->receive != NULL || wish->send != NULL))
+    if (wire->kind == FLOW_DATA && (wish->receive != NULL || wish->send != NULL))
         return "only media has SRTP contexts";
     return NULL;
 }

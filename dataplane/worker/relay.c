@@ -144,7 +144,9 @@ static bool pass(uint32_t port, const struct address *source, const uint8_t *dat
     if (flow == NULL)
         return false;
     enum packet_class class = PACKET_OTHER;
-    if (flow->kind == FLOW_MEDIA && (class = rtp_classify(data, size)) == PACKET_OTHER)
+    if (flow->kind != FLOW_DATA && (class = rtp_classify(data, size)) == PACKET_OTHER)
+        return false;
+    if (flow->kind == FLOW_RTP && class == PACKET_RTCP)
         return false;
     if (flow->receive != NULL || flow->send != NULL)
         return pass_ciphered(flow, class, data, size, at);

@@ -9,7 +9,7 @@
 enum { MAX_PORTS = 32768, MAX_FLOWS = 65536, MAX_SIBLINGS = 65536, SIBLINGS_OF_PORT = 16 };
 #define NONE UINT32_MAX
 enum port_kind { PORT_PLAIN = 1, PORT_CHANNEL = 2, PORT_MUX = 3 };
-enum flow_kind { FLOW_MEDIA = 1, FLOW_DATA = 2 };
+enum flow_kind { FLOW_MEDIA = 1, FLOW_DATA = 2, FLOW_RTP = 3 }; /* FLOW_RTP: as FLOW_MEDIA, but RTCP goes up */
 enum { CHANNEL_FIRST = 0x4000, CHANNEL_LAST = 0x7fff }; /* RFC 5766 §11; see wire/stun/channel_data.py */
 
 struct port {

@@ -59,6 +59,7 @@ COMMANDS = [
     SetRemote(
         "s", 0, "b", ("192.0.2.1", 1), ("192.0.2.1", 2), ("192.0.2.1",), "u", "p", ((0, 8000), (111, 48000)), (7, 8)
     ),
+    Ice("s", 0, "a"), Ice("s", 0, "b", "ufrag", "password", "theirs", True),
     Security("s", 0, "a", "srtp", (KEY, KEY), KEY, "active", (Fingerprint("sha-256", "AB:CD"),)),
 ]  # fmt: skip
 MESSAGES = [

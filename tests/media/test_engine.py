@@ -25,9 +25,10 @@ from .cases import (
     rtp,
 )  # fmt: skip
 from .harness import FakePorts, Runner, drain, make_engine
+from .ice_cases import ICE_CASES
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*CASES, *ICE_CASES], ids=lambda case: case.name)
 def test_case(case: Case) -> None:
     Runner().run(case)
 

@@ -32,6 +32,7 @@ from .cases import (
 )  # fmt: skip
 from .fake_table import FakeTable
 from .harness import FakePorts, Random, Runner, demux_pair, drain
+from .ice_cases import ICE_CASES
 
 A_OTHER: Address = (ALICE[0], 41000)
 
@@ -69,7 +70,7 @@ def _both(runner: Fast) -> dict[FlowKey, tuple[Address, Address]]:
 
 
 def test_every_case_of_the_oracle_is_the_same_with_a_fast_path_that_hears_nothing() -> None:
-    for case in CASES:
+    for case in (*CASES, *ICE_CASES):
         Fast().run(case)
 
 

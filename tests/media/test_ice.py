@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import pytest
 
 from seaway.core.traversal.probe_message import mapped_in_answer
 from seaway.media.engine import SendPacket
-from seaway.media.ice import IceLite
-from seaway.media.latch import Verdict
+from seaway.media.ice import MAX_PAIRS, IceLite
 from seaway.media.protocol import Failed, Ice, Latched, Open, Opened, SetRemote, StreamRequest
 from seaway.wire.stun.attribute import Attribute
 from seaway.wire.stun.header import BINDING, MessageClass
@@ -18,6 +19,7 @@ from .cases import ALICE, BOB, BOB_RTCP, DEMUX, EVIL, PLAIN_INNER, PLAIN_OUTER, 
 from .harness import FakePorts, make_engine
 
 UFRAG, PASSWORD = "ufrg", "a-password-of-22-or-more"
+TRANSACTIONS = count(1)
 MAPPED = ("192.0.2.99", 3000)  # where Alice's NAT lets her out
 
 
@@ -27,7 +29,8 @@ def check(
     attributes = [username(user), Attribute(0x0024, b"\x7e\xff\xff\xff"), Attribute(0x802A, bytes(8)), *more]
     if nominate:
         attributes.append(Attribute(0x0025, b""))
-    return encode(MessageClass.REQUEST, BINDING, b"transaction1", tuple(attributes), key=password.encode())
+    transaction = next(TRANSACTIONS).to_bytes(12, "big")
+    return encode(MessageClass.REQUEST, BINDING, transaction, tuple(attributes), key=password.encode())
 
 
 class Bench:
@@ -68,9 +71,10 @@ def test_nothing_goes_anywhere_before_a_check() -> None:
 
 def test_a_check_is_answered_and_opens_the_way() -> None:
     bench = Bench()
-    answer, latched = bench.put(bench.a, MAPPED, check())
+    asked = check(nominate=True)
+    answer, latched = bench.put(bench.a, MAPPED, asked)
     assert isinstance(answer, SendPacket) and answer.remote == MAPPED
-    assert mapped_in_answer(answer.data, PASSWORD.encode()) == (b"transaction1", MAPPED)
+    assert mapped_in_answer(answer.data, PASSWORD.encode()) == (asked[8:20], MAPPED)
     assert isinstance(latched, Latched) and latched.source == MAPPED
     assert bench.towards_alice() == [MAPPED]
     (out,) = bench.put(bench.a, MAPPED, rtp(2))
@@ -82,7 +86,7 @@ def test_the_nominated_source_is_the_one() -> None:
     bench = Bench()
     bench.put(bench.a, MAPPED, check())
     bench.put(bench.a, ALICE, check())
-    assert bench.towards_alice() == [MAPPED], "the first before a nomination"
+    assert bench.towards_alice() == [], "none before a nomination"
     bench.put(bench.a, ALICE, check(nominate=True))
     assert bench.towards_alice() == [ALICE]
     bench.put(bench.a, MAPPED, check())
@@ -119,8 +123,7 @@ def test_the_same_credential_goes_on_another_is_a_restart() -> None:
     assert bench.towards_alice() == [MAPPED]
     bench.tell(Ice("s", 0, "a", "anew", PASSWORD))
     assert bench.towards_alice() == [MAPPED] and bench.put(bench.a, MAPPED, rtp(2)), "media goes on meanwhile"
-    assert not bench.put(bench.a, ALICE, check())
-    bench.put(bench.a, ALICE, check("anew:theirs"))
+    bench.put(bench.a, ALICE, check("anew:theirs", nominate=True))
     assert bench.towards_alice() == [ALICE]
     bench.tell(Ice("s", 0, "a", "", ""))
     bench.tell(SetRemote("s", 0, "a", ALICE, ALICE, (ALICE[0],)))
@@ -129,11 +132,11 @@ def test_the_same_credential_goes_on_another_is_a_restart() -> None:
 
 def test_sources_are_bounded() -> None:
     ice = IceLite(UFRAG, PASSWORD)
-    ice.check(check(nominate=True), MAPPED)
+    ice.receive(check(nominate=True), MAPPED, 0.0)
     for port in range(1, 100):
-        ice.check(check(), ("192.0.2.1", port))
-    assert ice.judge(MAPPED) is Verdict.ACCEPTED and ice.judge(("192.0.2.1", 99)) is Verdict.ACCEPTED
-    assert ice.judge(("192.0.2.1", 1)) is Verdict.REFUSED and len(ice._valid) <= 8
+        ice.receive(check(), ("192.0.2.1", port), port / 100)
+    assert ice.admits(MAPPED, 1.0) and ice.admits(("192.0.2.1", 99), 1.0)
+    assert not ice.admits(("192.0.2.1", 1), 1.0) and len(ice._pairs) <= MAX_PAIRS
 
 
 def test_a_later_relay_process_knows_it() -> None:
@@ -145,7 +148,7 @@ def test_a_later_relay_process_knows_it() -> None:
     assert again.engine.restore(kept, 2.0) is None
     session = again.engine._table.sessions["s"]
     component = session.streams[0].a.rtp
-    assert component.ice is not None and component.ice.judge(MAPPED) is Verdict.ACCEPTED
+    assert component.ice is not None and component.ice.admits(MAPPED, 2.0)
     assert component.remote == component.ice.selected == MAPPED
 
 

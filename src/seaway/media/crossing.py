@@ -40,10 +40,9 @@ class Crossing:
             self._note(component.session.name)
         return opened
 
-    def leave(self, component: ComponentState, kind: PacketClass, data: bytes) -> bytes | None:
-        """What came in at `component`, as its peer sends it; `None`: it must not leave."""
-        peer = component.peer
-        if peer is None or not crosses(component.shield, peer.shield):
+    def leave(self, component: ComponentState, peer: ComponentState, kind: PacketClass, data: bytes) -> bytes | None:
+        """What came in at `component`, as `peer` sends it; `None`: it must not leave."""
+        if not crosses(component.shield, peer.shield):
             return None
         shield = peer.shield
         if shield is None or not shield.opens:

@@ -21,7 +21,7 @@ from seaway.media.demux import answer_probe, unbind
 from seaway.media.far_side import FarSides
 from seaway.media.fast import FastFlows
 from seaway.media.handshakes import Handshake, Handshakes
-from seaway.media.ice import Checked
+from seaway.media.ice import IceLite
 from seaway.media.latch import Verdict
 from seaway.media.legs import ComponentState, DemuxPair, LegState, PortKey, SessionState
 from seaway.media.memory import ComponentMemory, describe, session_memory
@@ -53,7 +53,6 @@ __all__ = ["EARLY", "IDLE_AFTER", "Engine", "Output", "SendPacket"]
 
 IDLE_AFTER = 30.0
 """Seconds without any accepted packet after which `Idle` is told, and again each time as long."""
-
 
 EARLY = 1.0
 """Seconds for which a datagram of a handshake that came too early is kept: then it comes again (RFC 6347 §4.2.4.1)."""
@@ -89,8 +88,9 @@ class Engine:
         self._outputs: deque[Output] = deque()
         self._identity = identity
         self._handshakes = Handshakes(
-            identity, random_octets, self._send_handshake, self._outputs.append, self._secured, self._push
-        )
+            identity, random_octets, lambda at, data, to: self._outputs.append(SendPacket(at.local, to, data)),
+            self._outputs.append, self._secured, self._push,
+        )  # fmt: skip
         self._far_sides = FarSides(self._table.sessions, self._fast, random_octets, self._drain_probe, self._handshakes)
         self._timers: list[tuple[float, int, ComponentState | SessionState | Handshake]] = []
         self._timer_count = 0
@@ -133,18 +133,13 @@ class Engine:
                 counter.rtp_aside(len(data))
         elif kind is PacketClass.RTCP:
             counter.rtcp_packets += 1
-        peer = component.peer
+        peer = component.way_out(rtcp=kind is PacketClass.RTCP)
         if peer is None:
             return
         remote = peer.remote
-        if (
-            remote is None
-            and (kind is PacketClass.DTLS or component.opaque)
-            and peer.latch is not None
-            and not peer.ice
-        ):
+        if remote is None and (kind is PacketClass.DTLS or component.opaque) and peer.ice is None and peer.latch:
             remote = peer.latch.knock()
-        sent = self._crossing.leave(component, kind, clear) if remote is not None else None
+        sent = self._crossing.leave(component, peer, kind, clear) if remote is not None else None
         if remote is not None and sent is not None:
             self._outputs.append(SendPacket(peer.local, remote, sent))
 
@@ -155,11 +150,14 @@ class Engine:
         whose authentication is wrong (R12, R13)."""
         latch, shield = component.latch, component.shield
         verdict = Verdict.ACCEPTED
-        if latch is not None:
+        if component.ice is not None:
+            latch = None
+            if not component.ice.admits(source, now):
+                return None
+        elif latch is not None:
             if component.flow is not None and source != latch.source:
                 latch.heard(self._fast.heard(component) or 0.0)
-            ice = component.ice
-            verdict = ice.judge(source) if ice is not None else latch.judge(source, now, ssrc_of(data))
+            verdict = latch.judge(source, now, ssrc_of(data))
         elif component.probe is not None:
             if source != component.probe.remote:
                 return None
@@ -183,7 +181,7 @@ class Engine:
         return data
 
     def _stun(self, owner: ComponentState | DemuxPair, data: bytes, port: PortKey, source: Address, now: float) -> None:
-        """STUN ends here. On a plain leg it may open the way (keep-alives, RFC 6263), but is never answered."""
+        """STUN ends here. On a plain leg without ICE it may open the way (RFC 6263), but is never answered."""
         if isinstance(owner, DemuxPair):
             answer = answer_probe(owner, port, data, source, now)
             if answer is None:
@@ -202,24 +200,25 @@ class Engine:
             else:
                 owner.counter.refused += 1
         elif owner.ice is not None:
-            self._checked(owner, owner.ice.check(data, source), source, now)
+            self._check(owner, owner.ice, data, source, now)
         elif not is_stun(data) or self._accepted(owner, PacketClass.STUN, data, source, now) is None:
             owner.counter.refused += 1
 
-    def _checked(self, owner: ComponentState, checked: Checked | None, source: Address, now: float) -> None:
-        if checked is None:
-            owner.counter.refused += 1
-            return
-        self._outputs.append(SendPacket(owner.local, source, checked.data))
-        if checked.selected:
-            self._secured(owner, source, now)
-
-    def _send_handshake(self, component: ComponentState, data: bytes, remote: Address) -> None:
-        self._outputs.append(SendPacket(component.local, remote, data))
+    def _check(self, component: ComponentState, ice: IceLite, data: bytes, source: Address, now: float) -> None:
+        """A connectivity check of ICE; it may select where media goes."""
+        answer = ice.receive(data, source, now)
+        if answer is None:
+            component.counter.refused += 1
+        elif answer:
+            self._outputs.append(SendPacket(component.local, source, answer))
+            if (selected := ice.selected) is not None and selected != component.remote:
+                component.remote = selected
+                self._handshakes.moved(component, selected)
+                self._latched(component, selected, now)
 
     def _secured(self, component: ComponentState, source: Address, now: float) -> None:
-        """A handshake or a check with `source` ended well: media comes from there, and goes there."""
-        if component.latch is not None:
+        """A handshake with `source` ended well: media comes from there, and goes there."""
+        if component.ice is None and component.latch is not None:
             component.latch.accept(source, now)
             component.remote = source
         self._latched(component, source, now)
@@ -308,8 +307,8 @@ class Engine:
     # Commands
 
     def command(self, command: Command, now: float) -> Reply | None:
-        """Carry out one command; `None` for a `SetRemote` or a `Security` that worked."""
-        if isinstance(command, Open | AddStreams | SetRemote | Security | Ice | Relabel | Close):
+        """Carry out one command; `None` for what needs no reply and worked."""
+        if not isinstance(command, Stats | List | Describe):
             self._changed.add(command.session)
         match command:
             case Open():
@@ -324,18 +323,10 @@ class Engine:
                 if failed is None:
                     self._early(command, now)
                 return failed
-            case Security():
-                return self._far_sides.secure(command)
-            case Ice():
-                return self._far_sides.ice(command)
-            case Relabel():
-                return self._table.relabel(command)
-            case Close():
-                return self._table.close(command, now)
-            case Stats():
-                return self._table.stats(command)
-            case List():
-                return self._table.list(command)
+            case Security() | Ice():
+                return self._far_sides.secure(command, now)
+            case Relabel() | Close() | Stats() | List():
+                return self._table.command(command, now)
             case Describe():
                 return self._table.describe(command, self.unknown_source, now)
 

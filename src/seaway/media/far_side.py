@@ -43,10 +43,12 @@ class FarSides:
             return Failed(0, session.name, "no-stream", f"session {session.name} has no stream {command.stream}")
         return session.streams[command.stream].leg(command.leg)
 
-    def secure(self, command: Security) -> Failed | None:
+    def secure(self, command: Security | Ice, now: float) -> Failed | None:
         leg = self._leg(command)
         if isinstance(leg, Failed):
             return leg
+        if isinstance(command, Ice):
+            return self._ice(leg, command, now)
         where = f"stream {command.stream} leg {command.leg}"
         before = [component.shield for component in leg.components]
         if command.mode == "dtls":
@@ -65,20 +67,19 @@ class FarSides:
                 old.release(component.shield)
         return failed
 
-    def ice(self, command: Ice) -> Failed | None:
-        leg = self._leg(command)
-        if isinstance(leg, Failed):
-            return leg
+    def _ice(self, leg: LegState, command: Ice, now: float) -> Failed | None:
         if leg.rtp.kind != "plain":
             return Failed(0, command.session, "not-plain", "only a plain leg can be an ICE agent")
         if command.ufrag and not (4 <= len(command.ufrag) <= 256 and 22 <= len(command.password) <= 256):
             return Failed(0, command.session, "bad-ice", "an ICE credential has 4 and 22 characters at least")
         for component in leg.components:
-            known = component.ice
-            if not command.ufrag:
-                component.ice = None
-            elif known is None or (known.ufrag, known.password) != (command.ufrag, command.password):
-                component.ice = IceLite(command.ufrag, command.password, before=known)
+            component.mux = command.mux
+            component.ice = _ice(command, component.ice)
+            component.remote = _remote(component)
+        for component in leg.components:
+            self._fast.moved(component)
+            if component.ice is not None and component.remote is not None:
+                self._handshakes.start(component, component.remote, now)
         return None
 
     def set_remote(self, command: SetRemote, now: float) -> Failed | None:
@@ -108,7 +109,7 @@ class FarSides:
         for component, hint in zip(leg.components, (command.rtp, command.rtcp), strict=True):
             assert component.latch is not None
             component.latch.signal(hint, allowed, now, frozenset(command.ssrcs[:_MAX_SSRCS]))
-            component.remote = component.latch.source
+            component.remote = _remote(component)
             self._fast.moved(component)
         self._begin(leg, command, allowed, now)
 
@@ -121,7 +122,7 @@ class FarSides:
             host = _literal(hint[0])
             if component.remote is not None:
                 self._handshakes.start(component, component.remote, now)
-            elif host in allowed and host is not None and sendable(host, hint[1]):
+            elif component.ice is None and host in allowed and host is not None and sendable(host, hint[1]):
                 self._handshakes.start(component, (host, hint[1]), now)
 
     def _start_probes(self, leg: LegState, command: SetRemote, now: float) -> None:
@@ -141,6 +142,23 @@ class FarSides:
             )
             self._probing(component, now)
         leg.user, leg.key = credential
+
+
+def _ice(command: Ice, before: IceLite | None) -> IceLite | None:
+    """The state of a component after a command."""
+    if not command.ufrag:
+        return None
+    if before is None or not before.same(command.ufrag, command.password):
+        return IceLite(command.ufrag, command.password, command.remote, before)
+    before.told(command.remote)
+    return before
+
+
+def _remote(component: ComponentState) -> Address | None:
+    """Where media of a plain leg goes, as far as ICE or the latch knows."""
+    if component.ice is not None:
+        return component.ice.selected
+    return component.latch.source if component.latch is not None else None
 
 
 def _literal(host: str) -> str | None:

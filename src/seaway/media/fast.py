@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from seaway.media.flows import Flow, FlowCounters, FlowError, FlowKey, FlowTable
+from seaway.media.flows import Flow, FlowCounters, FlowError, FlowKey, FlowKind, FlowTable
 from seaway.media.legs import ComponentState, SessionState, StreamState
 from seaway.media.protection import Shield, crosses
 from seaway.media.protocol import Address, DirectionStats, StreamStats
@@ -45,8 +45,11 @@ class FastFlows:
         if self._table is None:
             return
         self._sync(self._table, component)
-        if component.peer is not None:
-            self._sync(self._table, component.peer)
+        peer = component.peer
+        if peer is not None:
+            self._sync(self._table, peer)
+            if peer.sibling is not None and (component.mux is not peer.mux or peer.sibling.flow is not None):
+                self._sync(self._table, peer.sibling)  # RTCP of one leg leaves by the RTP port of the other
 
     def _sync(self, table: FlowTable, component: ComponentState) -> None:
         found = self._wanted(component)
@@ -70,7 +73,8 @@ class FastFlows:
 
     def _wanted(self, component: ComponentState) -> tuple[Flow, tuple[str, str]] | None:
         """The flow, with the rows that admit what comes in and what goes out."""
-        peer, remote = component.peer, component.remote
+        media = component.component == "rtp"
+        peer, remote = component.way_out(rtcp=not media), component.remote
         if peer is None or remote is None or peer.remote is None or component.session.closed:
             return None
         if not crosses(component.shield, peer.shield):
@@ -85,6 +89,7 @@ class FastFlows:
         receive, send, verify = ciphers
         flow = Flow(
             FlowKey(component.address, remote), peer.address, peer.remote,
+            kind=FlowKind.RTP if media and component.way_out(rtcp=True) is not peer else FlowKind.MEDIA,
             clocks=tuple(component.counter.clocks.items()), receive=receive, send=send, verify=verify,
         )  # fmt: skip
         return flow, (comes, goes)

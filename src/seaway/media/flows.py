@@ -39,6 +39,7 @@ class FlowKind(IntEnum):
 
     MEDIA = 1  # well-formed RTP, SRTP, RTCP, SRTCP only, with RTP statistics; the rest (STUN, DTLS, garbage) goes up
     DATA = 2  # any payload (TURN relays what it is given); packets and octets are counted
+    RTP = 3  # as MEDIA, but RTCP goes up too: it leaves by another port than RTP (RFC 5761)
 
 
 class FlowKey(NamedTuple):

@@ -81,8 +81,18 @@ class Handshakes:
     def receive(self, component: ComponentState, data: bytes, source: Address, now: float) -> None:
         association = component.shield.association if component.shield is not None else None
         if association is not None:
+            if (
+                component.ice is not None
+            ):  # an association belongs to a peer, whichever valid pair it uses (RFC 5763 §5)
+                source = component.ice.selected or source
             association.receive(data, source, now)
             self._drain(component, association, now)
+
+    def moved(self, component: ComponentState, remote: Address) -> None:
+        """ICE selected another pair: the association goes there."""
+        association = component.shield.association if component.shield is not None else None
+        if association is not None and association.source is not None:
+            association.source = remote
 
     def timeout(self, it: Handshake, when: float, now: float) -> None:
         component, association = it

@@ -1,102 +1,169 @@
-"""The answering side of ICE on a plain leg: an ICE-lite agent (RFC 8445 §2.5, §7.3), one for each component.
+"""ICE of one component, of which we are the lite side: who proved to be the far side, and where media goes (RFC 8445).
 
-Its only candidate is the local port. The far side checks; whoever proves that it knows our password is a source of
-media, and the one that it nominates is where media goes. A datagram without a valid credential changes nothing (R10).
+Rules R10, R12, R15. A Binding request counts when its user name and its integrity are those of the credentials that
+signalling exchanged; its source is then a valid pair (§7.3.2), and USE-CANDIDATE selects it. Nothing else moves media,
+and what does not authenticate gets no answer. The same requests keep consent fresh (RFC 7675); a lite side asks for
+none. Not here: 487, for the far side of a lite one is always controlling (§6.1.1).
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
+from typing import Any
 
-from seaway.media.latch import Verdict
 from seaway.media.protocol import Address
 from seaway.wire.stun.address import xor_mapped_address
 from seaway.wire.stun.attribute import AttributeType
 from seaway.wire.stun.error_code import error_code, unknown_attributes
 from seaway.wire.stun.errors import StunError
-from seaway.wire.stun.header import BINDING, MessageClass, is_stun
-from seaway.wire.stun.message import decode, encode
+from seaway.wire.stun.header import BINDING, MessageClass
+from seaway.wire.stun.message import Message, decode, encode
 
-__all__ = ["Checked", "IceLite"]
+__all__ = ["CONSENT", "MAX_PAIRS", "STEADY", "IceLite"]
 
-_PRIORITY, _USE_CANDIDATE = 0x0024, 0x0025  # RFC 8445 §16.1
-_KNOWN = frozenset(
-    (
-        AttributeType.USERNAME, AttributeType.MESSAGE_INTEGRITY, AttributeType.MESSAGE_INTEGRITY_SHA256, _PRIORITY,
-        _USE_CANDIDATE,
-    )
-)  # fmt: skip
-_MOST_VALID = 8  # sources that have proved themselves
+CONSENT = 30.0
+"""Seconds after the last check of a pair until media from it does not count any more (RFC 7675 §5.1). The selected pair
+stays: an agent without RFC 7675 sends indications in place of checks."""
+
+STEADY = 5.0
+"""Seconds after the last nomination of the selected pair until one of a lower priority may take its place."""
+
+MAX_PAIRS = 16
+_REMEMBERED = 32  # transactions
+_KNOWN = frozenset((AttributeType.USERNAME, AttributeType.PRIORITY, AttributeType.USE_CANDIDATE))
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """The answer to a check. `selected`: media goes to its source from now on."""
-
-    data: bytes
-    selected: bool
+@dataclass(slots=True)
+class _Pair:
+    ufrag: str  # of the far side, which it used
+    priority: int
+    heard: float
+    nominated: float | None = None
 
 
 class IceLite:
-    """`ufrag` and `password` are ours, from our own SDP. `selected` is where media goes, `None` before a check."""
+    """`ufrag` and `password` are ours, `remote` is the far side's ufrag, "": any. `before`: what the
+    component had until now."""
 
-    __slots__ = ("_key", "_nominated", "_valid", "password", "selected", "ufrag")
+    def __init__(self, ufrag: str, password: str, remote: str = "", before: IceLite | None = None) -> None:
+        self.ufrag, self._password = ufrag, password
+        self._remote = remote
+        self._pairs: dict[Address, _Pair] = {}
+        self._chosen: Address | None = None
+        self._seen: OrderedDict[bytes, Address] = OrderedDict()
+        self._before = before
+        if before is not None:
+            before._before = None  # two generations are enough (RFC 8445 §9)
 
-    def __init__(
-        self, ufrag: str, password: str, selected: Address | None = None, before: IceLite | None = None
-    ) -> None:
-        """`before`: what it was until a restart; its sources count until one is chosen anew (RFC 8445 §9)."""
-        self.ufrag = ufrag
-        self.password = password
-        self.selected = selected
-        self._key = password.encode()
-        self._nominated = selected is not None
-        self._valid: list[Address] = [] if selected is None else [selected]
-        if before is not None and before.selected is not None:
-            self._valid.append(before.selected)
+    def same(self, ufrag: str, password: str) -> bool:
+        """Whether this is no restart."""
+        return (self.ufrag, self._password) == (ufrag, password)
 
-    def judge(self, source: Address) -> Verdict:
-        """Media counts from the sources that have proved themselves."""
-        return Verdict.ACCEPTED if source in self._valid else Verdict.REFUSED
+    def told(self, remote: str) -> None:
+        """Signalling said who the far side is: pairs of others, of a fork that lost, do not count."""
+        self._remote = remote
+        self._pairs = {where: pair for where, pair in self._pairs.items() if remote in ("", pair.ufrag)}
+        if self._chosen not in self._pairs:
+            self._chosen = None
 
-    def check(self, data: bytes, source: Address) -> Checked | None:
-        """A STUN datagram from `source`; `None` when it is no check for us: nothing is answered."""
-        if not is_stun(data):
-            return None
+    @property
+    def selected(self) -> Address | None:
+        """Where media goes; `None`: nowhere."""
+        if self._chosen is not None or self._before is None:
+            return self._chosen
+        return self._before.selected
+
+    def admits(self, source: Address, now: float) -> bool:
+        """Whether media from there counts: a valid pair (RFC 8445 §12.2)."""
+        pair = self._pairs.get(source)
+        if pair is not None and (source == self._chosen or now - pair.heard <= CONSENT):
+            return True
+        return self._before is not None and self._before.admits(source, now)
+
+    def receive(self, data: bytes, source: Address, now: float) -> bytes | None:
+        """A STUN message: the answer, b"" for a keep-alive of a valid pair, `None` for what does not count."""
         try:
-            message = decode(data, max_attributes=16)
+            message = decode(data)
         except StunError:
             return None
-        if message.message_class is not MessageClass.REQUEST or message.method != BINDING:
+        if message.method != BINDING:
+            return None
+        if message.message_class is MessageClass.INDICATION:  # RFC 8445 §11
+            return b"" if self.admits(source, now) else None
+        if message.message_class is not MessageClass.REQUEST or not message.fingerprint_ok():
             return None
         user = message.first(AttributeType.USERNAME)
-        if user is None or not user.value.startswith(self.ufrag.encode() + b":"):
+        if user is None:
             return None
-        if message.fingerprint_ok() is False or not message.has_integrity(self._key):
-            return None
-        transaction_id = message.transaction_id
-        sha256 = message.first(AttributeType.MESSAGE_INTEGRITY_SHA256) is not None
-        unknown = message.unknown_required(_KNOWN)
-        if unknown:
-            refusal = (error_code(420, "Unknown Attribute"), unknown_attributes(unknown[:8]))
-            return Checked(
-                encode(MessageClass.ERROR, BINDING, transaction_id, refusal, key=self._key, sha256=sha256), False
-            )
-        mapped = (xor_mapped_address(source, transaction_id),)
-        answer = encode(MessageClass.SUCCESS, BINDING, transaction_id, mapped, key=self._key, sha256=sha256)
-        return Checked(answer, self._select(source, message.first(_USE_CANDIDATE) is not None))
+        return self._request(message, user.value, source, now)
 
-    def _select(self, source: Address, nominated: bool) -> bool:
-        """Note a source that has proved itself. Before a nomination the first one is it (RFC 8445 §7.3.2)."""
-        if source not in self._valid:
-            self._valid = (
-                [each for each in self._valid if each == self.selected][:1]
-                + [each for each in self._valid if each != self.selected][-(_MOST_VALID - 2) :]
-                + [source]
-            )
-        if not nominated and (self._nominated or self.selected is not None):
-            return False
-        self._nominated = self._nominated or nominated
-        moved = source != self.selected
-        self.selected = source
-        return moved
+    def _request(self, message: Message, user: bytes, source: Address, now: float) -> bytes | None:
+        near, _, far = user.decode("latin-1").partition(":")
+        if near != self.ufrag:
+            return self._before._request(message, user, source, now) if self._before is not None else None
+        key = self._password.encode()
+        if not far or self._remote not in ("", far) or not message.has_integrity(key):
+            return None
+        if self._seen.setdefault(message.transaction_id, source) != source:
+            return None  # somebody repeats from elsewhere what he saw
+        if len(self._seen) > _REMEMBERED:
+            self._seen.popitem(last=False)
+        transaction = message.transaction_id
+        sha256 = message.first(AttributeType.MESSAGE_INTEGRITY_SHA256) is not None
+        if unknown := message.unknown_required(_KNOWN):
+            attributes = [error_code(420, "Unknown Attribute"), unknown_attributes(unknown)]
+            return encode(MessageClass.ERROR, BINDING, transaction, attributes, key=key, sha256=sha256)
+        self._valid(message, far, source, now)
+        mapped = [xor_mapped_address(source, transaction)]
+        return encode(MessageClass.SUCCESS, BINDING, transaction, mapped, key=key, sha256=sha256)
+
+    def _valid(self, message: Message, far: str, source: Address, now: float) -> None:
+        given = message.first(AttributeType.PRIORITY)
+        priority = int.from_bytes(given.value, "big") if given is not None and len(given.value) == 4 else 0
+        pair = self._pairs.get(source)
+        if pair is None:
+            if len(self._pairs) >= MAX_PAIRS:
+                others = (each for each in self._pairs if each != self._chosen)
+                del self._pairs[min(others, key=lambda each: self._pairs[each].heard)]
+            pair = self._pairs[source] = _Pair(far, priority, now)
+        pair.ufrag, pair.priority, pair.heard = far, priority, now
+        if message.first(AttributeType.USE_CANDIDATE) is None:
+            return
+        pair.nominated = now
+        if self._takes(pair, now):
+            self._chosen, self._before = source, None
+
+    def _takes(self, pair: _Pair, now: float) -> bool:
+        """Of several nominated pairs the one with the highest priority is selected, the newer of equals; another one
+        when the far side has ceased to nominate that."""
+        chosen = self._pairs.get(self._chosen) if self._chosen is not None else None
+        if chosen is None or chosen is pair or pair.priority >= chosen.priority:
+            return True
+        return chosen.nominated is None or now - chosen.nominated > STEADY
+
+    # A later process
+
+    def memory(self) -> dict[str, object]:
+        """As JSON values; the password is among them."""
+        pairs = [[*where, pair.ufrag, pair.priority] for where, pair in self._pairs.items()]
+        return {
+            "ufrag": self.ufrag, "password": self._password, "remote": self._remote, "pairs": pairs,
+            "chosen": self._chosen,
+        }  # fmt: skip
+
+    @classmethod
+    def again(cls, data: Any, now: float) -> IceLite:
+        """From what `memory` told. Raises `KeyError`, `TypeError` or `ValueError` when it is something else."""
+        made = cls(str(data["ufrag"]), str(data["password"]), str(data["remote"]))
+        for host, port, ufrag, priority in data["pairs"][:MAX_PAIRS]:
+            if not isinstance(host, str) or not isinstance(port, int) or not isinstance(priority, int):
+                raise TypeError("pair")
+            made._pairs[host, port] = _Pair(str(ufrag), priority, now)
+        if data["chosen"] is not None:
+            host, port = data["chosen"]
+            if (host, port) not in made._pairs:
+                raise ValueError("chosen")
+            made._chosen = host, port
+            made._pairs[host, port].nominated = now
+        return made

@@ -47,7 +47,16 @@ class ComponentState:
     set once the edge answered."""
 
     peer: ComponentState | None = None
+    sibling: ComponentState | None = None
+    """The other component of the same leg."""
+
     latch: Latch | None = None  # plain legs
+    ice: IceLite | None = None
+    """Plain legs with ICE: it decides in place of the latch."""
+
+    mux: bool = False
+    """RTCP of this leg is on its RTP port (RFC 5761)."""
+
     probe: ProbeSender | None = None  # probe legs
     sequence: int = 0  # demux legs: highest probe sequence
     consent_ends: float = 0.0  # demux legs
@@ -58,12 +67,19 @@ class ComponentState:
     shield: Shield | None = None
     """How media of this leg is protected, shared by its components; `None`: it passes, nothing is known."""
 
-    ice: IceLite | None = None  # plain legs
     opaque: bool = False
     """Any datagram from the far side passes, not RTP and RTCP alone."""
 
     flow: Flow | None = None
     """What a fast path was told to do with packets from the far side; `None`: they all come here."""
+
+    def way_out(self, *, rtcp: bool) -> ComponentState | None:
+        """Where a packet that came in here leaves: at the peer, but for RTCP when one leg multiplexes it."""
+        peer = self.peer
+        if not rtcp or peer is None or peer.mux is self.mux:
+            return peer
+        wanted = "rtp" if peer.mux else "rtcp"
+        return peer if peer.component == wanted else peer.sibling
 
 
 @dataclass(slots=True, eq=False)
@@ -76,6 +92,9 @@ class LegState:
     demux: DemuxPair | None = None
     user: bytes = b""  # demux legs: the probes' user name and key
     key: bytes = b""
+
+    def __post_init__(self) -> None:
+        self.rtp.sibling, self.rtcp.sibling = self.rtcp, self.rtp
 
     @property
     def components(self) -> tuple[ComponentState, ComponentState]:

@@ -27,7 +27,7 @@ _SKIPPED = 1000  # probe sequence numbers that may have been used since the last
 class ComponentMemory:
     """Who is at the far side of one component."""
 
-    __slots__ = ("allowed", "hint", "ice", "opaque", "probe", "remote", "sequence", "ssrcs")
+    __slots__ = ("allowed", "hint", "ice", "mux", "opaque", "probe", "remote", "sequence", "ssrcs")
 
     def __init__(self, data: Any) -> None:
         """Raises `KeyError`, `TypeError` or `ValueError` when `data` is not what `describe` made."""
@@ -38,7 +38,8 @@ class ComponentMemory:
         self.probe = _address(data["probe"])
         self.sequence = data["sequence"]
         self.opaque = data.get("opaque") is True
-        self.ice = tuple(str(each) for each in data.get("ice") or ())
+        self.mux = data.get("mux") is True
+        self.ice = None if data.get("ice") is None else IceLite.again(data["ice"], 0.0)
         if not isinstance(self.sequence, int):
             raise TypeError("sequence")
 
@@ -47,9 +48,7 @@ class ComponentMemory:
     ) -> None:
         """Let `component`, made anew, know what is remembered. A probe leg starts to probe at once."""
         component.remote = self.remote
-        component.opaque = self.opaque
-        if len(self.ice) == 2:
-            component.ice = IceLite(*self.ice, self.remote)
+        component.opaque, component.mux, component.ice = self.opaque, self.mux, self.ice
         if component.latch is not None:
             component.latch.remember(self.remote, self.hint, self.allowed, self.ssrcs, now)
         elif leg.demux is not None:
@@ -128,7 +127,8 @@ def _component(component: ComponentState) -> dict[str, object]:
         "ssrcs": ssrcs,
         "probe": None if probe is None else probe.remote,
         "opaque": component.opaque,
-        "ice": [component.ice.ufrag, component.ice.password] if component.ice is not None else None,
+        "mux": component.mux,
+        "ice": None if component.ice is None else component.ice.memory(),
         "sequence": component.sequence if probe is None else probe.sequence + _SKIPPED,
     }
 

@@ -173,17 +173,23 @@ class Security:
 
 @dataclass(frozen=True, slots=True)
 class Ice:
-    """A plain leg is an ICE-lite agent with this credential, which stands in our SDP (RFC 8445 §2.5): from now on only
-    sources that have proved that they know it count, whatever `SetRemote` says. `ufrag` "": it is none (any more). Send
-    it ahead of the `SetRemote` of the same SDP. The same credential again changes nothing, another one is a restart:
-    media goes on to where it goes until a check has chosen anew. No reply unless it fails; the `Failed` has request 0.
+    """How the far side of a plain leg proves where it is: ICE, of which we are the lite side (RFC 8445 §2.5). Replaces
+    what was said before; send it ahead of the `SetRemote` of the same SDP. No reply unless it fails; the `Failed` has
+    request 0.
+
+    `ufrag`, `password`: our own short-term credential, as in our SDP; "": the leg has no ICE and latches. `remote`: the
+    far side's ufrag, as in its SDP, which its checks have to name; "": any. A lite side sends no checks and needs no
+    password of the far side. Another credential of ours is a restart (RFC 8445 §9): what was selected before
+    has media until there is a new nomination. `mux`: RTCP comes and goes on the RTP port (RFC 5761), ICE or not.
     """
 
     session: str
     stream: int
     leg: LegName
-    ufrag: str
-    password: str = field(repr=False)
+    ufrag: str = ""
+    password: str = field(default="", repr=False)
+    remote: str = ""
+    mux: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,6 +138,17 @@ class SessionTable:
                 for component in leg.components:
                     self._owners[component.local] = component
 
+    def command(self, command: Relabel | Close | Stats | List, now: float) -> Reply | None:
+        match command:
+            case Relabel():
+                return self.relabel(command)
+            case Close():
+                return self.close(command, now)
+            case Stats():
+                return self.stats(command)
+            case List():
+                return self.list(command)
+
     def relabel(self, command: Relabel) -> Failed | None:
         """Keep another label."""
         session = self.sessions.get(command.session)

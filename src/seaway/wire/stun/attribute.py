@@ -14,7 +14,8 @@ _FRAME = Struct("!HH")
 
 
 class AttributeType(IntEnum):
-    """RFC 8489 §18.3, RFC 8656 §18, RFC 6062 §6.2, RFC 8016 §4; our own `PROBE_SEQUENCE` (docs/traversal-media.md)."""
+    """RFC 8489 §18.3, RFC 8656 §18, RFC 8445 §16.1, RFC 6062 §6.2, RFC 8016 §4; our own `PROBE_SEQUENCE`
+    (docs/traversal-media.md)."""
 
     MAPPED_ADDRESS = 0x0001
     USERNAME = 0x0006
@@ -37,6 +38,8 @@ class AttributeType(IntEnum):
     USERHASH = 0x001E
     XOR_MAPPED_ADDRESS = 0x0020
     RESERVATION_TOKEN = 0x0022
+    PRIORITY = 0x0024
+    USE_CANDIDATE = 0x0025
     CONNECTION_ID = 0x002A
     ADDITIONAL_ADDRESS_FAMILY = 0x8000
     ADDRESS_ERROR_CODE = 0x8001
@@ -46,6 +49,8 @@ class AttributeType(IntEnum):
     SOFTWARE = 0x8022
     ALTERNATE_SERVER = 0x8023
     FINGERPRINT = 0x8028
+    ICE_CONTROLLED = 0x8029
+    ICE_CONTROLLING = 0x802A
     MOBILITY_TICKET = 0x8030
     PROBE_SEQUENCE = 0xC5EA
 
