@@ -11,8 +11,9 @@ from typing import Any
 
 from seaway.call.call_index import CallIndex
 from seaway.call.config import ControlConfig
+from seaway.call.description import described_by, has_sdp
 from seaway.call.events import LogEvent, MediaCommand
-from seaway.call.held import Edit, Held, Proceed, Refuse, has_sdp
+from seaway.call.held import Edit, Held, Proceed, Refuse
 from seaway.call.hold import undo_null_hold
 from seaway.call.legs import Legs, check_families
 from seaway.call.rates import NoBandwidth, Rates
@@ -198,8 +199,7 @@ class Anchor:
 
     def answered(self, call: Call, now: float) -> None:
         """A 2xx of `call` went to the caller."""
-        call.state = "answered"
-        call.answered = now
+        call.state, call.answered = "answered", now
         self._log("call.answered", **call.facts())
         if not call.streams and not call.waiting:
             self.end(call, "answered without media", now)
@@ -292,7 +292,7 @@ class Anchor:
             proceed()
             return
         try:
-            sdp = parse_sdp(message.body)
+            sdp = parse_sdp((described := described_by(message)).sdp)
             source = call.sources[0 if side == "a" else 1]
             zone = call.ingress if side == "a" else call.egress
             if source is None and flow is not None and flow.zone is None and zone in ("default", "local"):
@@ -300,7 +300,7 @@ class Anchor:
         except SdpError as error:
             refuse(error.status, f"SDP: {error}")
             return
-        self._ports(Held(call, message, sdp, side, source, proceed, refuse, now, answer, edit))
+        self._ports(Held(call, message, described, sdp, side, source, proceed, refuse, now, answer, edit))
 
     def _ports(self, held: Held) -> None:
         """Go on when there is a stream for each media description, else ask for more; one question at a time."""
@@ -336,7 +336,7 @@ class Anchor:
             held.refuse(503, "the media relay does not answer")
             return
         try:
-            undo_null_hold(held.sdp, held.message.body)
+            undo_null_hold(held.sdp, held.described.sdp)
             remote = read_remote(held.sdp)
             for what in not_carried(held.sdp):
                 self._log("media.not_carried", "warning", what=what, why="the relay carries UDP only", **call.facts())
@@ -355,7 +355,7 @@ class Anchor:
             self._command(command)
         for told in remotes_of(call.session, side, remote, held.source):
             self._command(told)
-        held.message.set_body(body)
+        held.message.set_body(held.described.filled(body))
         held.proceed()
 
     def _keep(self, call: Call) -> None:

@@ -234,10 +234,10 @@ def test_info_and_message(who: str) -> None:
     assert info.final == 200 and text.final == 415
 
 
-def test_a_description_among_other_parts_does_not_get_past_the_relay() -> None:
-    """RFC 3261 §21.4.13: multipart bodies are not taken where an offer may be."""
+def test_a_body_without_description_is_not_taken_where_an_offer_may_be() -> None:
+    """RFC 3261 §21.4.13. A description in a multipart body is taken (tests/call/test_multipart_bodies.py)."""
     bench = Bench()
-    body = b"--x\r\nContent-Type: application/sdp\r\n\r\n" + sdp(ALICE, 30000) + b"\r\n--x--\r\n"
+    body = b"--x\r\nContent-Type: message/sip\r\n\r\n" + sdp(ALICE, 30000) + b"\r\n--x--\r\n"
     alice, bob = bench.ua("alice"), bench.ua("bob")
     sent = alice.start(bob.uri, body, content="multipart/mixed;boundary=x")
     bench.net.run(0.5)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from seaway.call.anchor import Anchor
+from seaway.call.b2bua.bodies import NOT_TAKEN, unwrap, unwrap_if_readable
 from seaway.call.b2bua.call import B2buaCall
 from seaway.call.b2bua.expiry import arm
 from seaway.call.b2bua.headers import OUR_OPTIONS, drop_credentials, hide_place, unreadable
@@ -33,6 +34,7 @@ from seaway.core.sip.session_timer import SessionTimer
 from seaway.core.sip.sides import Sides
 from seaway.media.protocol import Relabel
 from seaway.wire.errors import WireError
+from seaway.wire.sdp.errors import SdpError
 from seaway.wire.sip.errors import SipError
 from seaway.wire.sip.message import Request, Response
 from seaway.wire.sip.nameaddr import tag_of
@@ -112,8 +114,9 @@ class B2bua:
         try:
             status = self._begin(search, group, now)
         except WireError as error:
-            status = error.status if isinstance(error, SipError) else 400
-            self._stack.respond(search.context, status, now, tag=self._stack.tag())
+            status = error.status if isinstance(error, SipError | SdpError) else 400
+            headers = NOT_TAKEN if status == 415 else ()
+            self._stack.respond(search.context, status, now, tag=self._stack.tag(), headers=headers)
         if status:
             search.finished(status, now)
 
@@ -167,6 +170,7 @@ class B2bua:
         elif leg.peer.busy or not leg.peer.confirmed or leg.transfer is not None:
             status = 491
         if status == 200:
+            unwrap(context.request)
             Takeover(leg, context, zone, now).start(now)
         else:
             stack.respond(context, status, now, tag=stack.tag())
@@ -228,6 +232,7 @@ class B2bua:
         self._stack.clock = now
         incoming = leg.invite_in
         if incoming is not None and incoming.acknowledged():
+            unwrap_if_readable(request)
             incoming.user.acknowledged(leg, request, now)
             if leg.bye_waits is not None:
                 leg.bye(now, leg.bye_waits)
@@ -238,6 +243,7 @@ class B2bua:
     def response(self, client: ClientTransaction, response: Response, now: float) -> None:
         """A response to a request of a call."""
         self._stack.clock = now
+        unwrap_if_readable(response)
         try:
             client.context.response(client, response, now)
         except WireError:

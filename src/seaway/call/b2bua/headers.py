@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import ip_address
 
-from seaway.call.held import has_sdp as is_sdp
+from seaway.call.description import has_sdp as is_sdp
 from seaway.wire.sip.message import Message
 from seaway.wire.sip.nameaddr import parse_nameaddr
 from seaway.wire.sip.params import NO_PARAMS
@@ -57,7 +57,7 @@ def content_of(message: Message) -> Headers:
 
 
 def unreadable(message: Message) -> bool:
-    """Whether there is a body that is no description: in a multipart one a description would get past the relay."""
+    """Whether there is a body without a description: nobody knows what media it would lead past the relay."""
     return bool(message.body) and not is_sdp(message)
 
 

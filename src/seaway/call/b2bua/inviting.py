@@ -7,11 +7,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from seaway.call.b2bua.headers import hide_place, passed
+from seaway.call.b2bua.headers import content_of, hide_place, passed
 from seaway.call.b2bua.invite_out import InviteOut, InviteUser
 from seaway.call.b2bua.origin import Origin
 from seaway.call.b2bua.sdp import SDP
 from seaway.call.b2bua.stack import ALLOW, Stack
+from seaway.call.description import Description
 from seaway.call.record import Call
 from seaway.call.zones import Zone
 from seaway.core.sip.context import Context, Target
@@ -61,14 +62,18 @@ def near(target: Target) -> Flow | Hop:
 
 
 class Inviting:
-    """`over` ends it: no more branches."""
+    """`over` ends it: no more branches. What stands beside a description (`described`) goes along."""
 
-    def __init__(self, stack: Stack, context: Context, ingress: Zone, caller: Caller, *, can_prack: bool) -> None:
+    def __init__(
+        self, stack: Stack, context: Context, ingress: Zone, caller: Caller, *, can_prack: bool,
+        described: Description | None,
+    ) -> None:  # fmt: skip
         self._stack = stack
         self._context = context
         self._ingress = ingress
         self._caller = caller
         self._can_prack = can_prack
+        self._described = described
         self._call_id = stack.call_id()
         self._locating = 0  # targets whose place is being looked for
         self.failures: list[tuple[int, Response | None]] = []
@@ -132,6 +137,10 @@ class Inviting:
         stack, request, target = self._stack, self._context.request, trail.target
         told = trail.part.told
         left = min(self._context.hops, target.hop_count, trail.zone.settings.hop_count)
+        if told and self._described is not None and self._described.pieces:
+            body, content = self._described.filled(told), content_of(request)
+        else:
+            body, content = told, SDP if told else ()
         fields: list[tuple[bytes, bytes]] = [
             (b"Max-Forwards", b"%d" % left),
             *_lines(target, stack.domain),
@@ -145,11 +154,11 @@ class Inviting:
             (b"Supported", b"100rel, timer, replaces" if self._can_prack or told else b"timer, replaces"),
             *trail.timer.request_headers(),
             *passed(request),
-            *(SDP if told else ()),
+            *content,
         ]
         names = [name.lower() for name, _ in fields]
         invite = Request(b"INVITE", target.uri, names, [name + b": " + value for name, value in fields], b"")
-        invite.set_body(told)
+        invite.set_body(body)
         return invite
 
     # -- failures

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from seaway.call.b2bua.bodies import taken
 from seaway.call.b2bua.headers import passed, unreadable
 from seaway.call.b2bua.prack import answer_prack
 from seaway.call.b2bua.refer import notify, refer
@@ -29,6 +30,8 @@ def midcall(leg: Leg, context: Context, now: float) -> None:
     method = request.method
     if method in _OFFERS and unreadable(request):
         stack.refuse_body(context, now)
+    elif method in _OFFERS and not taken(leg, context, now):
+        return
     elif method == b"BYE":
         _bye(leg, context, now)
     elif method == b"PRACK":

@@ -19,6 +19,7 @@ from seaway.call.b2bua.origin import Origin
 from seaway.call.b2bua.prack import Onward, send_prack
 from seaway.call.b2bua.sdp import SDP, deliver, deliver_to
 from seaway.call.b2bua.stack import Stack
+from seaway.call.description import description_of
 from seaway.call.record import Call
 from seaway.call.search_record import Candidate
 from seaway.core.sip.dialog import Dialog, option_tags
@@ -62,7 +63,8 @@ class Setup:
         self._context = context
         self._zone = search.zone
         self._incoming = InviteIn(stack, context, self)
-        self._offer = context.request.body if is_sdp(context.request) else b""
+        described = description_of(context.request)
+        self._offer = described.sdp if described is not None else b""
         self._parts: dict[Legs, Part] = {}
         self._waiting = 0  # parts of the present group for which the relay has no ports yet
         self._timer = timer
@@ -71,7 +73,9 @@ class Setup:
         self._bare_tag = stack.tag()
         self._winner: Fork | None = None
         self._over = False
-        self._inviting = Inviting(stack, context, search.zone, self, can_prack=self._incoming.supported)
+        self._inviting = Inviting(
+            stack, context, search.zone, self, can_prack=self._incoming.supported, described=described,
+        )  # fmt: skip
         call.pending.append(self)
 
     # -- the INVITE
