@@ -65,4 +65,5 @@ def test_both_families_in_one_message() -> None:
 def test_descriptions(name: str) -> None:
     body = _request(name).body
     session = parse_sdp(body)
+    assert len(body) == {"ipv6-in-sdp": 251, "mult-ip-in-sdp": 189, "ipv4-mapped-ipv6": 245}[name]
     assert session.serialise() == body and len(session.media) == 2
