@@ -26,7 +26,7 @@ def views() -> dict[str, list[dict[str, Any]]]:
     described = engine.command(Describe(1), 3.0)
     assert isinstance(described, Described)
     counters = {
-        "sip.transactions": 3, "sip.registrations": 2, "sip.udp.received": 70, "event.zone.state": 4,
+        "sip.transactions": 3, "sip.registrations": 2, "b2bua.calls": 5, "sip.udp.received": 70, "event.zone.state": 4,
         "sip.udp.flows.outer": 5, "turn.allocations": 1, "turn.packets_to_peers": 10, "turn.octets_to_peers": 1000,
         "turn.packets_to_clients": 20, "turn.octets_to_clients": 2000, "turn.ports.udp4.size": 100,
         "turn.ports.udp4.free": 90, "turn.ports.udp4.resting": 4, "media.flows": 1, "defects": 0,
@@ -92,6 +92,7 @@ def test_what_the_views_say() -> None:
         ("seaway_ports", "turn-udp4", "free"): 90,
         ("seaway_sip_transactions",): 3,
         ("seaway_registrations",): 2,
+        ("seaway_b2bua_calls",): 5,
         ("seaway_turn_allocations",): 1,
         ("seaway_turn_relayed_packets_total", "to_clients"): 20,
         ("seaway_turn_relayed_bytes_total", "to_peers"): 1000,

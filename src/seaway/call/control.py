@@ -390,6 +390,7 @@ class Control:
                 **self.counters,
                 "sip.transactions": len(self._proxy.layer),
                 "sip.registrations": len(self._registrar),
+                "b2bua.calls": len(self._b2bua),
             }
             return [{"name": name, "value": value} for name, value in sorted(amounts.items())]
         raise ValueError(f"no such view: {kind}")

@@ -47,6 +47,8 @@ def test_proxy_mode_is_untouched() -> None:
 def test_disconnect_one_call() -> None:
     bench = Bench()
     alice, bob, _, _ = bench.talking()
+    counters = {row["name"]: row["value"] for row in bench.core.snapshot("counters", bench.net.now)}
+    assert counters["b2bua.calls"] == 1
     with pytest.raises(KeyError):
         bench.core.disconnect("0000", bench.net.now)
     session = str(bench.calls()[0]["session"])
