@@ -92,7 +92,7 @@ def test_what_the_views_say() -> None:
         ("seaway_ports", "turn-udp4", "free"): 90,
         ("seaway_sip_transactions",): 3,
         ("seaway_registrations",): 2,
-        ("seaway_b2bua_calls",): 5,
+        ("seaway_back_to_back_calls",): 5,
         ("seaway_turn_allocations",): 1,
         ("seaway_turn_relayed_packets_total", "to_clients"): 20,
         ("seaway_turn_relayed_bytes_total", "to_peers"): 1000,

@@ -42,7 +42,7 @@ _RELAY = (
 _GAUGES = {  # counters that are none: name of the view, name, help
     "sip.transactions": ("seaway_sip_transactions", "SIP transactions alive"),
     "sip.registrations": ("seaway_registrations", "Bindings of the registrar"),
-    "b2bua.calls": ("seaway_b2bua_calls", "Calls that go through the B2BUA"),
+    "b2bua.calls": ("seaway_back_to_back_calls", "Calls that go through the B2BUA"),
     "sip.stream.accepted": ("seaway_sip_connections", "SIP connections accepted and open"),
     "turn.allocations": ("seaway_turn_allocations", "TURN allocations"),
 }
