@@ -37,6 +37,13 @@ def test_a_label_brings_the_call_back_after_a_restart() -> None:
     assert again.answered == 99.0
 
 
+def test_a_label_keeps_that_a_leg_leads_to_another_relay() -> None:
+    call = make()
+    call.legs = (call.legs[0], LegRequest("plain", "inner", ("T10-03", "T10-03"), knocks=True))
+    again = Call.from_label("s1", call.label(), 99.0)
+    assert again is not None and again.legs == call.legs
+
+
 def test_labels_that_are_not_ours_bring_nothing() -> None:
     for label in ("", "x", "[]", "{}", '{"call_id": 1}', "null"):
         assert Call.from_label("s1", label, 1.0) is None, label

@@ -133,6 +133,7 @@ BFCP = bytes.fromhex("400b0000 00000001 00010002")  # Hello over UDP (RFC 8855 Â
 DTLS = b"\x16\xfe\xfd" + bytes(20)
 STUN = bytes.fromhex("00110000 2112a442") + bytes(12)  # a Binding indication, as a keep-alive
 
+BETWEEN = LegRequest("plain", "inner", ("T10-03", "T10-03"), knocks=True)
 PLAIN_OUTER = LegRequest("plain", "outer", ("T11-11", "T11-12"))
 PLAIN_INNER = LegRequest("plain", "inner", ("Y01-06", "Y01-07"))
 DEMUX = LegRequest("demux", "inner", ("T11-09", "T11-10"))
@@ -479,6 +480,20 @@ CASES = (
         In(1.3, "0.a.rtp", ALICE, b"\x01", then=(Out("0.b.rtp", BOB, b"\x01"),)),
         In(1.4, "0.a.rtp", ALICE, STUN),
     ), {"0.b": 1}),
+    Case("media knocks where the far side is another relay, which waits for ours", (
+        opened(PLAIN_OUTER, BETWEEN),
+        Do(0.1, SetRemote("s", 0, "a", ALICE, ALICE_RTCP, ("192.0.2.10",))),
+        Do(0.1, SetRemote("s", 0, "b", BOB, BOB_RTCP, ("198.51.100.20",))),
+        In(1.0, "0.a.rtp", ALICE, rtp(1), then=(A_LATCHED, Out("0.b.rtp", BOB, rtp(1)))),
+        In(1.1, "0.b.rtp", EVIL, rtp(1)),
+        In(1.2, "0.b.rtp", BOB, rtp(1), then=(B_LATCHED, Out("0.a.rtp", ALICE, rtp(1)))),
+    ), {"0.b": 1}),
+    Case("media does not knock at a place that signalling does not allow", (
+        opened(PLAIN_OUTER, BETWEEN),
+        Do(0.1, SetRemote("s", 0, "a", ALICE, ALICE_RTCP, ("192.0.2.10",))),
+        Do(0.1, SetRemote("s", 0, "b", EVIL, EVIL, ("198.51.100.20",))),
+        In(1.0, "0.a.rtp", ALICE, rtp(1), then=(A_LATCHED,)),
+    )),
     Case("what is no RTP does not pass else", (
         *BOTH_LATCHED,
         In(2.0, "0.a.rtp", ALICE, BFCP),

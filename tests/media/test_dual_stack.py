@@ -84,5 +84,6 @@ def test_a_successor_opens_the_same_addresses() -> None:
     memory, _ = session_memory(describe(session))
     assert [each.request.family for each in memory.streams[0]] == [6, 6]
     successor, ports = engine()
+    assert not memory.streams[0][0].request.knocks
     assert successor.restore(describe(session), 1.0) is None
     assert (opened.streams[0].a.rtp) in ports.opened.values()

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seaway.media.engine import SendPacket
+from seaway.media.memory import describe, session_memory
 from seaway.media.protocol import Close, Closed, Failed, List, Listed, Open, Opened, SetRemote, StreamRequest
 
 from .cases import (
     ALICE,
     ALICE_RTCP,
+    BETWEEN,
     BOB,
     BOB_RTCP,
     BOTH_LATCHED,
@@ -22,6 +26,7 @@ from .cases import (
     Case,
     In,
     Probe,
+    opened,
     rtp,
 )  # fmt: skip
 from .harness import FakePorts, Runner, drain, make_engine
@@ -174,3 +179,14 @@ def test_a_name_among_the_allowed_is_left_out() -> None:
     assert runner.engine.command(SetRemote("s", 0, "a", ("phone.example", 4), ALICE_RTCP, allowed), 1.0) is None
     runner.engine.receive(rtp(), runner._key("0.a.rtp"), ("2001:db8::1", 9), 1.1)
     assert len(drain(runner.engine)) == 1
+
+
+def test_a_leg_between_relays_knocks_again_after_a_restart() -> None:
+    runner = run(opened(PLAIN_OUTER, BETWEEN))
+    session = runner.engine._table.sessions["s"]
+    memory, _ = session_memory(json.loads(json.dumps(describe(session))))
+    assert [each.request.knocks for each in memory.streams[0]] == [False, True]
+    later = make_engine(FakePorts())
+    assert later.restore(describe(session), 1.0) is None
+    stream = later._table.sessions["s"].streams[0]
+    assert [leg.rtp.knocks for leg in (stream.a, stream.b)] == [False, True]

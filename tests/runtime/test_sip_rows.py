@@ -141,3 +141,15 @@ def test_media_between_cores_has_its_row() -> None:
     for incoming in (True, False):
         assert admitted((CORE, 40000), (_OTHER, 40002), incoming) == "T10-03"
     assert str(admitted((CORE, 40000), (INSIDE, 40002), False)).startswith("Y01-")
+
+
+def test_a_neighbour_that_is_another_core_is_known_as_one() -> None:
+    def peers(text: str) -> list[bool]:
+        zones = "".join(
+            f'[[neighbour]]\nname = "n{number}"\naddresses = ["{each}"]\ntransport = "tcp"\n'
+            for number, each in enumerate((_OTHER, _MANAGER))
+        )
+        return [each.peer_node for each in build("core1", ZONE + zones, text).neighbours]
+
+    assert peers(_CLUSTER) == [True, False]
+    assert peers(_CLUSTER.replace("cluster_sip = true\n", "")) == [False, False]

@@ -75,6 +75,7 @@ class NeighbourZone:
     verify_name: str | None = None
     settings: ZoneSettings = field(default_factory=ZoneSettings)
     monitor: float = 0.0  # seconds between OPTIONS to each peer; 0: never
+    peer_node: bool = False  # another node of our own, of the same role: media takes the rows of clusters
 
 
 def _untrusted() -> ZoneSettings:

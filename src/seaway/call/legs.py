@@ -21,6 +21,7 @@ __all__ = ["Legs", "check_families", "media_family"]
 _TRAVERSAL = ("T11-09", "T11-10")  # RTP and RTCP between core and edge
 _OUTSIDE = ("T11-11", "T11-12")  # endpoints outside, at the edge
 _INSIDE = ("Y01-06", "Y01-07")  # endpoints inside, at the core
+_BETWEEN = ("T10-03", "T10-03")  # nodes of one role
 
 
 Both = tuple[LegRequest, LegRequest]
@@ -31,6 +32,7 @@ class Legs:
 
     def __init__(self, config: ControlConfig) -> None:
         self._edge = config.role == "edge"
+        self._nodes = frozenset(each.name for each in config.neighbours if each.peer_node)
         self._public = {each.address[0]: each.advertised[0] for each in config.listeners}
         self._families = frozenset((each.nic, version_of(each.address)) for each in config.listeners)
 
@@ -40,6 +42,8 @@ class Legs:
             leg = LegRequest("demux", "inner", _TRAVERSAL)
         elif zone.kind == "traversal-client":
             leg = LegRequest("probe", "inner", _TRAVERSAL)
+        elif zone.kind == "neighbour" and zone.name in self._nodes:
+            leg = LegRequest("plain", "inner", _BETWEEN, knocks=True)
         else:
             leg = LegRequest("plain", "outer", _OUTSIDE) if self._edge else LegRequest("plain", "inner", _INSIDE)
         return self._in(leg, _family_of(where))

@@ -108,7 +108,10 @@ class Call:
         """A call taken over; `None` when the label is not ours."""
         try:
             data = json.loads(label)
-            legs = [LegRequest(leg["kind"], leg["nic"], tuple(leg["rows"]), leg.get("family")) for leg in data["legs"]]
+            legs = [
+                LegRequest(leg["kind"], leg["nic"], tuple(leg["rows"]), leg.get("family"), leg.get("knocks") is True)
+                for leg in data["legs"]
+            ]
             call = cls(
                 session, data["call_id"].encode("latin-1"), data["caller_tag"].encode("latin-1"), data["caller"],
                 data["alias"], data["ingress"], data["egress"], (legs[0], legs[1]), now,

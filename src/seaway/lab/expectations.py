@@ -68,6 +68,7 @@ EXPECTED: dict[str, frozenset[Feature]] = {
     "T5-04": frozenset({_F.NAMES_CORE}),
     "T6-04": frozenset({_F.NAMES_EDGE}),
     "T10-02": frozenset({_F.CALL_CORE}),
+    "T10-03": frozenset({_F.AUDIO_CORE}),
     "T11-01": frozenset({_F.ZONE}),
     "T11-02": frozenset({_F.CALL_IN}),
     "T11-03": frozenset({_F.NEIGHBOUR_IN}),

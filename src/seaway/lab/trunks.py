@@ -96,6 +96,7 @@ def _prepare(pair: Pair, network: Network) -> None:
 
     def neighbour(node: str, name: str, transport: str, host: str, user: str, priority: int = 9) -> None:
         more = f'verify_name = "{host}.{DOMAIN}"\n' if transport == "tls" else ""
+        more += "b2bua = true\n" if host.startswith("core") else ""  # so that media takes the way of the calls
         text = _NEIGHBOUR.format(
             name=name, address=network.plan.host(host).address, port=5061 if transport == "tls" else 5060,
             transport=transport, more=more, user=user, priority=priority,
@@ -236,6 +237,6 @@ TRUNKS = Site(
     _prepare,
     _measure,
     kept={row: feature for row, (_, feature) in (_TO | _FROM).items()},
-    fresh={"T10-02": _F.CALL_CORE},
+    fresh={"T10-02": _F.CALL_CORE, "T10-03": _F.AUDIO_CORE},
     nodes=("core2",),
 )

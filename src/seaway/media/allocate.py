@@ -169,7 +169,7 @@ class Allocator:
         )
         if request.kind == "plain":
             for component in leg.components:
-                component.latch = Latch()
+                component.latch, component.knocks = Latch(), request.knocks
         return leg
 
     def _demux_credential(self, request: LegRequest) -> tuple[DemuxPair, str, str]:

@@ -137,7 +137,8 @@ class Engine:
         if peer is None:
             return
         remote = peer.remote
-        if remote is None and (kind is PacketClass.DTLS or component.opaque) and peer.ice is None and peer.latch:
+        knocks = kind is PacketClass.DTLS or component.opaque or peer.knocks
+        if remote is None and knocks and peer.ice is None and peer.latch:
             remote = peer.latch.knock()
         sent = self._crossing.leave(component, peer, kind, clear) if remote is not None else None
         if remote is not None and sent is not None:

@@ -3,6 +3,7 @@
 The address in SDP is a hint and no destination of media: the first valid packet from an allowed IP address decides; RTP
 and RTCP learn apart. Later sources are refused until signalling moved the hint or the learned source fell silent. Only
 the first datagrams of a DTLS handshake go to the hint: a passive side says nothing before it hears one (RFC 5763 §5).
+So do the first ones of media on a leg to another node of ours, where two relays would wait for each other for ever.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ RELATCH_SILENCE = 5.0
 """Seconds without a valid packet from the learned source after which another allowed source may take its place."""
 
 KNOCKS = 20
-"""Datagrams of handshakes that may go to a hint, for each hint."""
+"""Datagrams that may go to a hint, for each hint."""
 
 RELATCH_WINDOW = 5.0
 """Seconds after a change of the hint during which another allowed source may take the learned one's place."""

@@ -70,6 +70,9 @@ class ComponentState:
     opaque: bool = False
     """Any datagram from the far side passes, not RTP and RTCP alone."""
 
+    knocks: bool = False
+    """The first datagrams, also of media, go to the signalled address: `LegRequest.knocks`."""
+
     flow: Flow | None = None
     """What a fast path was told to do with packets from the far side; `None`: they all come here."""
 

@@ -84,7 +84,8 @@ def session_memory(data: Any) -> tuple[SessionMemory, list[ComponentMemory]]:
             leg = stream[name]
             rtp = _address(leg["rtp"])
             family = None if rtp is None else version_of(rtp)
-            request = LegRequest(leg["kind"], str(leg["nic"]), (str(leg["rows"][0]), str(leg["rows"][1])), family)
+            rows = (str(leg["rows"][0]), str(leg["rows"][1]))
+            request = LegRequest(leg["kind"], str(leg["nic"]), rows, family, leg.get("knocks") is True)
             if rtp is None or request.kind not in ("plain", "demux", "probe"):
                 raise ValueError("leg")
             legs.append(LegMemory(request, rtp, str(leg["user"]), str(leg["password"]), _shields(leg["security"])))
@@ -98,6 +99,7 @@ def _leg(leg: LegState) -> dict[str, object]:
         "kind": leg.request.kind,
         "nic": leg.request.nic,
         "rows": list(leg.request.rows),
+        "knocks": leg.request.knocks,
         "rtp": list(leg.address.rtp),
         "user": leg.user.decode("latin-1"),
         "password": leg.key.decode("latin-1"),

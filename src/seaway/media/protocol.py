@@ -72,6 +72,7 @@ class LegRequest:
     nic: str  # "inner" | "outer"
     rows: tuple[str, str]  # catalog rows of the RTP and the RTCP socket
     family: int | None = None  # IP version of its local address, 4 or 6; None: IPv4 where the NIC has both
+    knocks: bool = False  # the far side is a relay like this one, which waits for our packets as we do for its
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ def control_config(config: NodeConfig, deployment: Deployment, resolution: Resol
     node = deployment.node(config.node)
     domains = config.sip.domains or (deployment.domain,)
     realm = config.sip.realm or domains[0]
+    peers = _peers(node, resolution)
     traversal = tuple(_zone(each, config, node, deployment, resolution) for each in config.traversal)
     return ControlConfig(
         node=node.name,
@@ -63,6 +64,7 @@ def control_config(config: NodeConfig, deployment: Deployment, resolution: Resol
                 each.verify_name,
                 zone_settings(each),
                 each.monitor,
+                peers.issuperset(each.addresses),
             )
             for each in config.neighbours
         ),
@@ -156,6 +158,12 @@ def _listeners(config: NodeConfig, node: Node, deployment: Deployment, resolutio
         elif listener.row not in (found[key].row, *found[key].more):
             found[key] = replace(found[key], more=(*found[key].more, listener.row))
     return tuple(found.values())
+
+
+def _peers(node: Node, resolution: Resolution) -> frozenset[str]:
+    """The addresses of other nodes to which this one may send media as their peer in a cluster."""
+    found = (each.destination for each in resolution.of_row("T10-03", node.name) if node.name in each.source.hosts)
+    return frozenset(network.partition("/")[0] for each in found for network in each.networks)
 
 
 def _senders(node: Node, resolution: Resolution) -> Iterator[Listener]:
