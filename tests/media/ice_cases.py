@@ -162,6 +162,14 @@ ICE_CASES = (
         In(1.6, "0.b.rtp", BOB, rtp(4), then=(Out("0.a.rtp", ALICE, rtp(4)),)),
         In(1.7, "0.a.rtp", MOVED, rtp(1)),
     ), {"0.a": 1}),
+    Case("ICE restart that was called off: the credential of before counts, as if nothing had been", (
+        *NOMINATED,
+        ice(2.0, ours=NEXT),
+        ice(2.1),
+        In(2.2, "0.a.rtp", ALICE, check(2, use=True, ours=NEXT)),
+        checked(2.3, 3, ALICE),
+        In(2.4, "0.b.rtp", BOB, rtp(2), then=(Out("0.a.rtp", ALICE, rtp(2)),)),
+    ), {"0.a": 1}),
     Case("an answer without ICE: the latch as ever", (
         *BOTH_KNOWN,
         ice(0.3, ""),

@@ -117,7 +117,7 @@ class FarSides:
         """Active handshakes go to the learned source, or else to the signalled address: a passive far side sends
         nothing before it hears of us. No media goes there."""
         for component, hint in zip(leg.components, (command.rtp, command.rtcp), strict=True):
-            if component is leg.rtcp and command.rtcp == command.rtp:
+            if component is leg.rtcp and (command.rtcp == command.rtp or component.mux):
                 return  # multiplexed
             host = _literal(hint[0])
             if component.remote is not None:
@@ -148,6 +148,8 @@ def _ice(command: Ice, before: IceLite | None) -> IceLite | None:
     """The state of a component after a command."""
     if not command.ufrag:
         return None
+    if before is not None and not before.same(command.ufrag, command.password):
+        before = before.earlier(command.ufrag, command.password) or before
     if before is None or not before.same(command.ufrag, command.password):
         return IceLite(command.ufrag, command.password, command.remote, before)
     before.told(command.remote)

@@ -60,6 +60,10 @@ class IceLite:
         """Whether this is no restart."""
         return (self.ufrag, self._password) == (ufrag, password)
 
+    def earlier(self, ufrag: str, password: str) -> IceLite | None:
+        """What it was before a restart, when these are the credentials of then: the restart was called off."""
+        return self._before if self._before is not None and self._before.same(ufrag, password) else None
+
     def told(self, remote: str) -> None:
         """Signalling said who the far side is: pairs of others, of a fork that lost, do not count."""
         self._remote = remote

@@ -27,6 +27,7 @@ from .bench import ALICE, BOB, SETTINGS, Bench
         ({"media_encryption": "force-encrypted"}, {"media_encryption": "force-encrypted"}, True),
         ({"media_encryption": "force-encrypted"}, {"b2bua": "never"}, False),
         ({}, {"ice": True}, True),
+        ({"ice": True}, {"ice": True}, True),
     ],
 )  # fmt: skip
 def test_when(one: dict[str, object], other: dict[str, object], wanted: bool) -> None:

@@ -134,3 +134,78 @@ def test_with_encryption() -> None:
         sent.final == 200 and lines(sent.last.body, "ice-lite") and lines(sent.last.body, "setup") == ["setup:passive"]
     )
     assert {each.leg: each.mode for each in site.relay.security} == {"a": "dtls", "b": "srtp"}
+
+
+def test_rtcp_shares_the_port_where_both_want_it_and_the_other_side_hears_nothing_of_it() -> None:
+    """RFC 5761 §5.1.1, RFC 8839 §4.2.1.2: then there is one component."""
+    site = Site()
+    sent = site.alice.start("sip:123@example.test", sdp(ALICE, 30000, *THEIRS, "a=rtcp-mux", "a=mid:zero"))
+    came = site.far.take("INVITE")
+    assert not lines(came.body, "rtcp-mux") and not lines(came.body, "mid")
+    (told,) = site.relay.ice
+    assert told.mux and told.remote == "thrs"
+    site.far.reply(came, 200, sdp(FAR, 40000, "a=rtcp-mux"))
+    site.net.run(0.3)
+    body = sent.last.body
+    port = int(body.split(b"m=audio ")[1].split(b" ")[0])
+    assert lines(body, "rtcp-mux") == ["rtcp-mux"] and lines(body, "mid") == ["mid:zero"]
+    assert lines(body, "rtcp:") == [f"rtcp:{port}"]
+    assert lines(body, "candidate") == [f"candidate:1 1 UDP 2130706431 {CORE} {port} typ host"]
+    assert lines(body, "end-of") == ["end-of-candidates"] and lines(body, "ice-options") == ["ice-options:ice2"]
+    assert site.relay.ice == [told], "the leg that has no ICE has no such thing"
+
+
+def test_our_offer_has_rtcp_mux_and_an_answer_without_ice_may_take_it() -> None:
+    site = Site()
+    site.far.start("sip:alice@example.test", sdp(FAR, 40000))
+    came = site.alice.take("INVITE")
+    assert lines(came.body, "rtcp-mux") == ["rtcp-mux"] and len(lines(came.body, "candidate")) == 2
+    site.alice.reply(came, 200, sdp(ALICE, 30000, "a=rtcp-mux"))
+    site.net.run(0.3)
+    assert site.relay.ice == [Ice(site.relay.ice[0].session, 0, "b", mux=True)]
+
+
+def test_a_lite_agent_is_served_without_ice() -> None:
+    site = Site()
+    sent = site.alice.start(
+        "sip:123@example.test", sdp(ALICE, 30000, *THEIRS).replace(b"t=0 0", b"t=0 0\r\na=ice-lite")
+    )
+    site.far.reply(site.far.take("INVITE"), 200, sdp(FAR, 40000))
+    site.net.run(0.3)
+    assert sent.final == 200 and not lines(sent.last.body, "ice") and not site.relay.ice
+
+
+def test_an_offer_without_a_usable_fragment_has_no_ice() -> None:
+    for bad in ("abc", "x" * 300, "a:bcd", "\u00e4\u00e4\u00e4"):
+        site = Site()
+        sent = site.alice.start("sip:123@example.test", sdp(ALICE, 30000, f"a=ice-ufrag:{bad}", *THEIRS[1:]))
+        site.far.reply(site.far.take("INVITE"), 200, sdp(FAR, 40000))
+        site.net.run(0.3)
+        assert sent.final == 200 and not lines(sent.last.body, "ice") and not site.relay.ice
+
+
+def test_a_restart_that_is_refused_leaves_the_credential() -> None:
+    site = Site()
+    sent = site.alice.start("sip:123@example.test", sdp(ALICE, 30000, *THEIRS))
+    site.far.reply(site.far.take("INVITE"), 200, sdp(FAR, 40000))
+    site.net.run(0.3)
+    dialog = sent.dialogs[next(iter(sent.acked))]
+    site.alice.ask(dialog, "INVITE", sdp(ALICE, 30002, "a=ice-ufrag:anew", *THEIRS[1:]))
+    site.far.reply(site.far.take("INVITE"), 488)
+    site.net.run(0.3)
+    first, other, last = site.relay.ice
+    assert other.ufrag != first.ufrag and last == first
+
+
+def test_a_fork_with_another_fragment_is_no_restart() -> None:
+    """The credential of our offer stands, whoever answers."""
+    site = Site()
+    site.far.start("sip:alice@example.test", sdp(FAR, 40000))
+    came = site.alice.take("INVITE")
+    site.alice.reply(came, 183, sdp(ALICE, 30000, *THEIRS))
+    site.net.run(0.3)
+    site.alice.reply(came, 200, sdp(ALICE, 30000, "a=ice-ufrag:anew", *THEIRS[1:]))
+    site.net.run(0.3)
+    assert [each.remote for each in site.relay.ice] == ["thrs", "anew"]
+    (offered,) = lines(came.body, "ice-ufrag")
+    assert {f"ice-ufrag:{each.ufrag}" for each in site.relay.ice} == {offered}

@@ -46,14 +46,14 @@ _CLEARED = ((b"Reason", b'SIP ;cause=487 ;text="Cleared by the operator"'),)
 
 
 def differ(ingress: Zone, egress: Zone) -> bool:
-    """Whether calls between these zones go through the B2BUA: as one of them says, else when ICE of the two differs or
-    one demands anything of the encryption of media, which only the B2BUA can see to."""
+    """Whether calls between these zones go through the B2BUA: as one of them says, else when one has ICE or
+    demands anything of the encryption of media, which only the B2BUA can see to."""
     one, other = ingress.settings, egress.settings
     if "never" in (one.b2bua, other.b2bua):
         return False
     if "always" in (one.b2bua, other.b2bua):
         return True
-    return enforced(one.media_encryption, other.media_encryption) or one.ice != other.ice
+    return enforced(one.media_encryption, other.media_encryption) or one.ice or other.ice
 
 
 class B2bua:
