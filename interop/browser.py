@@ -58,6 +58,7 @@ class Browser:
             "--disable-dev-shm-usage",
             "--use-fake-device-for-media-stream",
             "--use-fake-ui-for-media-stream",
+            "--autoplay-policy=no-user-gesture-required",
             f"--user-data-dir={self._profile}",
             f"--ignore-certificate-errors-spki-list={_pin(trusted)}",
             f"--host-resolver-rules={rules}",

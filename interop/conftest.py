@@ -49,6 +49,11 @@ def lab_name(name: str) -> str:
     return name + os.environ.get("SEAWAY_LAB", "")
 
 
+def web_config() -> str:
+    """What makes the browsers' user known to an edge."""
+    return _WEB.format(WEB_USER[0], ha1("MD5", WEB_USER[0], DOMAIN, WEB_USER[1]))
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if os.geteuid() != 0:
         skip = pytest.mark.skip(reason="interop needs root: it makes network namespaces")
@@ -66,8 +71,7 @@ def stage() -> Iterator[Stage]:
             config = made.pair.config(node)
             config.write_text(config.read_text() + _PATIENT)
         config = made.pair.config("edge1")
-        stored = ha1("MD5", WEB_USER[0], DOMAIN, WEB_USER[1])
-        config.write_text(config.read_text() + _WEB.format(WEB_USER[0], stored))
+        config.write_text(config.read_text() + web_config())
         made.pair.start()
         assert made.pair.wait_zone(10.0), made.pair.crash_report()
         yield made

@@ -90,16 +90,18 @@ MUX = (
 )
 
 ICE_CASES = (
-    Case("ICE: nothing comes in before a check, nothing goes out before a nomination", (
+    Case("ICE: nothing comes in and nothing goes out before a check; the first valid pair serves until a nomination", (
         *BOTH_KNOWN,
         In(0.2, "0.b.rtp", BOB, rtp(1), then=(B_LATCHED,)),
         ice(0.3),
         In(0.4, "0.a.rtp", ALICE, rtp(1)),
         In(0.4, "0.a.rtp", ALICE, STUN),
-        checked(1.0, 1, ALICE),
-        In(1.1, "0.b.rtp", BOB, rtp(2)),
+        In(0.5, "0.b.rtp", BOB, rtp(2)),
+        checked(1.0, 1, MOVED, told=True),
+        checked(1.0, 2, ALICE),
+        In(1.1, "0.b.rtp", BOB, rtp(2), then=(Out("0.a.rtp", MOVED, rtp(2)),)),
         In(1.1, "0.a.rtp", ALICE, rtp(2), then=(Out("0.b.rtp", BOB, rtp(2)),)),
-        checked(1.2, 2, ALICE, use=True, told=True),
+        checked(1.2, 4, ALICE, use=True, told=True, priority=1),
         In(1.3, "0.b.rtp", BOB, rtp(3), then=(Out("0.a.rtp", ALICE, rtp(3)),)),
         In(1.4, "0.a.rtp", ALICE, rtp(3), then=(Out("0.b.rtp", BOB, rtp(3)),)),
         In(1.4, "0.a.rtp", ALICE, STUN),
@@ -153,7 +155,7 @@ ICE_CASES = (
         *BOTH_KNOWN,
         In(0.2, "0.b.rtp", BOB, rtp(1), then=(B_LATCHED,)),
         ice(0.3, ""),
-        checked(1.0, 1, ALICE),
+        checked(1.0, 1, ALICE, told=True),
         In(1.1, "0.a.rtp", MOVED, check(2, use=True, user="ours:loser"),
            then=(Out("0.a.rtp", MOVED, answer(2, MOVED)), Told("Latched", "0.a.rtp", MOVED))),
         ice(1.3),

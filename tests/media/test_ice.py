@@ -86,7 +86,7 @@ def test_the_nominated_source_is_the_one() -> None:
     bench = Bench()
     bench.put(bench.a, MAPPED, check())
     bench.put(bench.a, ALICE, check())
-    assert bench.towards_alice() == [], "none before a nomination"
+    assert bench.towards_alice() == [MAPPED], "the first before a nomination"
     bench.put(bench.a, ALICE, check(nominate=True))
     assert bench.towards_alice() == [ALICE]
     bench.put(bench.a, MAPPED, check())

@@ -20,7 +20,7 @@ from .dtls_peer import Peer
 from .ice_cases import MOVED, MUX, NOMINATED, OURS, answer, check, ice
 from .srtp_rig import REPORT, Rig, clear
 from .test_fast import Fast
-from .test_handshakes import ciphers, shake
+from .test_handshakes import SUITE, ciphers, shake
 
 SELECTED = Latched("s", 0, "a", "rtp", ALICE)
 
@@ -49,13 +49,7 @@ def test_r15_dtls_counts_only_from_a_valid_pair_and_is_media_of_the_selected_one
     assert rig.heard("a", ALICE, hello) == [], "an address in SDP is nothing"
     assert nominate(rig) == [("a", answer(1, ALICE)), SELECTED]
     assert rig.heard("a", EVIL, hello) == []
-    (verify,) = rig.heard("a", ALICE, hello)
-    events = [
-        each
-        for data in peer.send(verify[1])  # type: ignore[index]
-        for each in _on(rig, peer, rig.heard("a", ALICE, data))
-    ]
-    assert events == [Secured("s", 0, "a", "AEAD_AES_256_GCM"), SELECTED]
+    assert _on(rig, peer, rig.heard("a", ALICE, hello)) == [Secured("s", 0, "a", "AEAD_AES_256_GCM"), SELECTED]
     theirs, ours = ciphers(peer, "AEAD_AES_256_GCM")
     assert rig.heard("a", ALICE, theirs.rtp(1)) == [("b", clear(1))]
     assert rig.heard("a", EVIL, theirs.rtp(2)) == [], "who has the keys and is no valid pair"
@@ -95,15 +89,45 @@ def test_an_active_handshake_begins_with_the_nomination_and_not_at_the_signalled
     assert [each[1][0] for each in found if isinstance(each, tuple)][1:] == [22], "a ClientHello follows the answer"
 
 
+def test_a_client_hello_in_fragments_is_taken_from_a_valid_pair_and_from_nobody_else() -> None:
+    """Browsers send one that is longer than a datagram; ICE has proved the address, so there is no cookie."""
+    peer = Peer(client=True)
+    peer.connection.set_ciphertext_mtu(256)
+    (flight,) = peer.send()
+    parts, rest = [], flight
+    while rest:
+        size = 13 + int.from_bytes(rest[11:13], "big")
+        parts.append(rest[:size])
+        rest = rest[size:]
+    assert len(parts) > 1
+    rig = ready(peer.fingerprint())
+    nominate(rig)
+    assert [each for part in parts for each in rig.heard("a", EVIL, part)] == []
+    out = [each for part in parts[::-1] for each in rig.heard("a", ALICE, part)]
+    assert Secured("s", 0, "a", "AEAD_AES_256_GCM") in _on(rig, peer, out)
+    plain = ready(peer.fingerprint())
+    assert plain.engine.command(Ice("s", 0, "a"), plain.now) is None
+    plain.remote("a", ALICE, ALICE_RTCP)
+    assert [each for part in parts for each in plain.heard("a", ALICE, part)] == [], "without ICE there is a cookie"
+
+
+def test_only_a_client_hello_begins_an_association() -> None:
+    rig = ready(Peer(client=True).fingerprint())
+    nominate(rig)
+    for data in (b"\x16\xfe\xfd" + bytes(10), b"\x17\xfe\xfd" + bytes(10), b"\x14\xfe\xfd" + bytes(8) + b"\0\1\1"):
+        assert rig.heard("a", ALICE, data) == []
+    association = rig.engine._owners[rig.ports.key_of(rig.legs["a"].rtp)].shield.association  # type: ignore[union-attr]
+    assert association is not None and association._connection is None
+
+
 def test_an_association_goes_where_ice_goes() -> None:
     peer = Peer(client=True, profiles=b"SRTP_AES128_CM_SHA1_80")
     rig = ready(peer.fingerprint())
     nominate(rig)
-    (verify,) = rig.heard("a", ALICE, peer.send()[0])
+    (first, *_) = rig.heard("a", ALICE, peer.send()[0])
     nominate(rig, MOVED, 2)
-    # The cookie was for the other address, so there is another one.
-    out = [each for data in peer.send(verify[1]) for each in rig.heard("a", MOVED, data)]  # type: ignore[index]
-    assert len(out) == 1 and out[0][1][:1] == b"\x16"  # type: ignore[index]
+    out = [each for data in peer.send(first[1]) for each in rig.heard("a", MOVED, data)]  # type: ignore[index]
+    assert Secured("s", 0, "a", SUITE) in out, "the handshake goes on at the new pair"
     peer = Peer(client=True, profiles=b"SRTP_AES128_CM_SHA1_80")
     rig = ready(peer.fingerprint())
     nominate(rig)

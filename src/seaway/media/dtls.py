@@ -34,6 +34,7 @@ _KEEP = 30.0  # seconds that an ended handshake can still answer a repetition of
 _OTHERS_AFTER = 3.0  # seconds of silence after which another address may begin in place of one that did not go on
 _MTU = 1200
 _DTLS_1_2 = 0xFEFD
+_HANDSHAKE, _CLIENT_HELLO = 22, b"\1"  # RFC 6347 §4.1, §4.3.2
 _PROFILES: dict[bytes, SrtpSuite] = {
     b"SRTP_AEAD_AES_256_GCM": "AEAD_AES_256_GCM",
     b"SRTP_AEAD_AES_128_GCM": "AEAD_AES_128_GCM",
@@ -84,8 +85,9 @@ class Association:
         self._begin(now).set_connect_state()
         self._advance(now)
 
-    def receive(self, data: bytes, source: Address, now: float) -> None:
-        """A datagram of DTLS records from an address that may have media."""
+    def receive(self, data: bytes, source: Address, now: float, *, proved: bool = False) -> None:
+        """A datagram of DTLS records from an address that may have media. `proved`: by ICE, so it needs no cookie, and
+        its ClientHello may come in fragments."""
         if self._over and (self._connection is None or source != self.source):
             return
         if not sane(data) or not (data := without_clear_alerts(data)):
@@ -95,7 +97,10 @@ class Association:
             self._connection.bio_write(data)
             self._advance(now)
         elif self.role == "passive" and (self._connection is None or now - self._heard > _OTHERS_AFTER):
-            self._hello(data, source, now)
+            if proved:
+                self._proved(data, source, now)
+            else:
+                self._hello(data, source, now)
 
     def handle_timeout(self, now: float) -> None:
         connection = self._connection
@@ -145,8 +150,17 @@ class Association:
         connection.bio_write(data)  # listening has read it, and the handshake begins with it
         self._advance(now)
 
-    def _begin(self, now: float) -> SSL.Connection:
-        context = _context(self._identity)
+    def _proved(self, data: bytes, source: Address, now: float) -> None:
+        if data[0] != _HANDSHAKE or data[13:14] != _CLIENT_HELLO:
+            return
+        self.source = source
+        connection = self._begin(now, cookies=False)
+        connection.set_accept_state()
+        connection.bio_write(data)
+        self._advance(now)
+
+    def _begin(self, now: float, *, cookies: bool = True) -> SSL.Connection:
+        context = _context(self._identity, cookies)
         context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, self._verify)
         connection = self._connection = SSL.Connection(context)
         connection.set_ciphertext_mtu(_MTU)
@@ -220,12 +234,12 @@ class Association:
         self._timer = last if wait is None else min(last, now + max(wait, 0.01))
 
 
-def _context(identity: DtlsIdentity) -> SSL.Context:
+def _context(identity: DtlsIdentity, cookies: bool) -> SSL.Context:
     """One for each association: the library ties the verification to it."""
     context = SSL.Context(SSL.DTLS_METHOD)
     context.set_min_proto_version(_DTLS_1_2)
     context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_QUERY_MTU | SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_COMPRESSION)
-    context.set_options(SSL.OP_COOKIE_EXCHANGE or 0)
+    context.set_options((SSL.OP_COOKIE_EXCHANGE or 0) if cookies else 0)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_cipher_list(_CIPHERS)
     context.set_tlsext_use_srtp(b":".join(_PROFILES))

@@ -85,7 +85,7 @@ class Handshakes:
                 component.ice is not None
             ):  # an association belongs to a peer, whichever valid pair it uses (RFC 5763 §5)
                 source = component.ice.selected or source
-            association.receive(data, source, now)
+            association.receive(data, source, now, proved=component.ice is not None)
             self._drain(component, association, now)
 
     def moved(self, component: ComponentState, remote: Address) -> None:

@@ -1,8 +1,8 @@
 """ICE of one component, of which we are the lite side: who proved to be the far side, and where media goes (RFC 8445).
 
 Rules R10, R12, R15. A Binding request counts when its user name and its integrity are those of the credentials that
-signalling exchanged; its source is then a valid pair (§7.3.2), and USE-CANDIDATE selects it. Nothing else moves media,
-and what does not authenticate gets no answer. The same requests keep consent fresh (RFC 7675); a lite side asks for
+signalling exchanged; its source is then a valid pair (§7.3.2), and USE-CANDIDATE selects it; until there is a nomination
+the first valid pair is as good. Nothing else moves media, and what does not authenticate gets no answer. The same requests keep consent fresh (RFC 7675); a lite side asks for
 none. Not here: 487, for the far side of a lite one is always controlling (§6.1.1).
 """
 
@@ -133,6 +133,8 @@ class IceLite:
             pair = self._pairs[source] = _Pair(far, priority, now)
         pair.ufrag, pair.priority, pair.heard = far, priority, now
         if message.first(AttributeType.USE_CANDIDATE) is None:
+            if self.selected is None:
+                self._chosen = source  # for now: some nominate only after a second, and are heard and hear until then
             return
         pair.nominated = now
         if self._takes(pair, now):

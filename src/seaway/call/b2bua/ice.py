@@ -26,7 +26,8 @@ _MAX_TOKEN = 256  # characters of a fragment or an identification of a media des
 @dataclass(slots=True)
 class _Leg:
     """`theirs` has the peer's user name fragment by stream, as it said last; nothing when it has no ICE. `told` is what
-    the relay knows, `before` fragments and our credential of before the last restart, `mids` how the peer names its streams (RFC 5888)."""
+    the relay knows, `before` what there was before the last restart. `mids`: how the peer
+    names its streams (RFC 5888)."""
 
     wanted: bool
     ufrag: str = ""
