@@ -1,9 +1,10 @@
 """ICE of one component, of which we are the lite side: who proved to be the far side, and where media goes (RFC 8445).
 
 Rules R10, R12, R15. A Binding request counts when its user name and its integrity are those of the credentials that
-signalling exchanged; its source is then a valid pair (§7.3.2), and USE-CANDIDATE selects it; until there is a nomination
-the first valid pair is as good. Nothing else moves media, and what does not authenticate gets no answer. The same requests keep consent fresh (RFC 7675); a lite side asks for
-none. Not here: 487, for the far side of a lite one is always controlling (§6.1.1).
+signalling exchanged; its source is then a valid pair (§7.3.2), and USE-CANDIDATE selects it; until there is a
+nomination the first valid pair is as good. Nothing else moves media, and what does not authenticate gets no answer. The
+same requests keep consent fresh (RFC 7675); a lite side asks for none. Not here: 487, for the far side of a lite one is
+always controlling (§6.1.1).
 """
 
 from __future__ import annotations
