@@ -16,6 +16,7 @@ from itertools import product
 from typing import Any
 
 from seaway.catalog.resolve import Resolution
+from seaway.lab.beside import Beside
 from seaway.lab.errors import LabError
 from seaway.lab.expectations import EXPECTED, Feature, roots
 from seaway.lab.firewall import Counters, forget_state, load_rules, read_counters, remote_access_text
@@ -92,24 +93,38 @@ def prove(
     only: frozenset[str] = frozenset(),
     engine: EngineName = "auto",
 ) -> Proof:
-    """Run the whole proof in a lab of its own. `only` limits step 4 to some rows. Raises LabError."""
+    """Run the whole proof in labs of its own, NAME and NAME-2. `only` limits step 4 to some rows. Raises LabError."""
     begin = time.monotonic()
-    proof = Proof(variant)
+    proof, rest = Proof(variant), Proof(variant)
+
+    def sites(say: Say) -> None:
+        beside = f"{name[:10]}-2"
+        if not only or only & _REMOTE_ACCESS:
+            _remote_access(beside, variant, engine, rest, say)
+        for site in _SITES:
+            if not only or only & site.rows:
+                _site(beside, variant, engine, rest, say, site)
+
+    with Beside(sites, say) as other:
+        _first(name, variant, engine, proof, say, only)
+        other.join()
+    proof.books = dict(sorted((rest.books | proof.books).items()))
+    proof.removed = proof.removed | rest.removed
+    proof.problems += rest.problems
+    proof.unexplained += rest.unexplained
+    proof.seconds = time.monotonic() - begin
+    return proof
+
+
+def _first(name: str, variant: Variant, engine: EngineName, proof: Proof, say: Say, only: frozenset[str]) -> None:
+    """The site of the first call."""
     with Stage.in_namespaces(name, variant, engine=engine) as stage:
         _calls(stage, proof, say)
         _openings(stage, proof, say)
         _scans(stage, proof, say)
         for row in proof.books:
-            if only and row not in only:
-                continue
-            _without(stage, proof, row, say)
-    if not only or only & _REMOTE_ACCESS:
-        _remote_access(name, variant, engine, proof, say)
-    for site in _SITES:
-        if not only or only & site.rows:
-            _site(name, variant, engine, proof, say, site)
-    proof.seconds = time.monotonic() - begin
-    return proof
+            if not only or row in only:
+                _without(stage, proof, row, say)
 
 
 def _remote_access(name: str, variant: Variant, engine: EngineName, proof: Proof, say: Say) -> None:
