@@ -1,4 +1,4 @@
-"""lab/picture.py: every live row of a proof has its arrow and its figures in the drawing."""
+"""lab/picture.py: every live row of the first call has its arrow and its figures in the drawing."""
 
 import xml.etree.ElementTree as ElementTree
 
@@ -12,6 +12,7 @@ PROOF = {
             "at": {"outer": {"forward": 12, "reply": 9}, "edge1": {"forward": 12, "reply": 9}},
         },
         "T11-13": {"packets": 7, "at": {"outer": {"forward": 7, "reply": 0}}},
+        "T11-08": {"site": "signalling", "packets": 9, "at": {"outer": {"forward": 5, "reply": 4}}},
         "T5-04": {"packets": 4, "at": {"core1": {"forward": 4, "reply": 4}}},
     }
 }
@@ -25,7 +26,7 @@ def test_rows_figures_and_order() -> None:
     assert "outer 7" in words
     assert "4 packets" in words
     rows = [word.split(" ")[0] for word in words if word[:1] in "TY" and "-" in word[:7]]
-    assert rows == ["T5-04", "T11-07", "T11-13"]
+    assert rows == ["T5-04", "T11-07", "T11-13"], "T11-08 lives in another site"
 
 
 def test_no_rows_no_arrows() -> None:

@@ -18,6 +18,7 @@ class RowBook:
 
     at: dict[str, tuple[int, int]] = field(default_factory=dict)
     peers: set[str] = field(default_factory=set)
+    site: str = ""  # where it lives, unless it is that of the first call
 
     @property
     def packets(self) -> int:

@@ -95,6 +95,8 @@ def _lanes(resolution: Resolution, proof: Mapping[str, Any]) -> list[_Lane]:
     """One lane per live row, names first, then signalling, then media."""
     lanes: list[_Lane] = []
     for row_id, facts in proof.get("rows", {}).items():
+        if facts.get("site"):
+            continue  # of no part in the first call
         connections = resolution.of_row(row_id)
         if not connections:
             continue

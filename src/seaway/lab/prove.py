@@ -66,6 +66,7 @@ class Proof:
             "rows": {
                 row: {
                     "live": True,
+                    **({"site": book.site} if book.site else {}),
                     "packets": book.packets,
                     "peers": sorted(book.peers),
                     "at": {at: {"forward": f, "reply": r} for at, (f, r) in book.at.items()},
@@ -134,6 +135,8 @@ def _remote_access(name: str, variant: Variant, engine: EngineName, proof: Proof
     with Stage.in_namespaces(name, variant, remote_access_text(variant), engine=engine) as stage:
         _calls(stage, proof, say, _relays_alone)
         found = {row: book for row, book in proof.books.items() if row in _REMOTE_ACCESS}
+        for book in found.values():
+            book.site = "remote access"
         proof.books = first | found
         if missing := sorted(_REMOTE_ACCESS - found.keys()):
             proof.problems.append(f"with remote access these rows carried nothing: {', '.join(missing)}")
@@ -155,7 +158,9 @@ def _site(name: str, variant: Variant, engine: EngineName, proof: Proof, say: Sa
         network = _network(stage)
         _calls(stage, proof, say, measuring)
         found = {row: book for row, book in proof.books.items() if row in site.rows}
-        proof.books = dict(sorted((first | found).items()))
+        for book in found.values():
+            book.site = site.name
+        proof.books = first | found
         if missing := sorted(site.rows - found.keys()):
             proof.problems.append(f"these rows carried nothing, with {site.title}: {', '.join(missing)}")
         with _running(stage) as session:

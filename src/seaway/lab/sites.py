@@ -24,6 +24,7 @@ class Site:
     `kept` are rows without whose rules the peers start afresh, but not the nodes; for `fresh` the nodes do too.
     """
 
+    name: str
     title: str
     deployment: Callable[[Variant], str]
     users: tuple[LabUser, ...]

@@ -231,6 +231,7 @@ def _end(phone: Baresip, mark: int) -> None:
 
 
 TRUNKS = Site(
+    "trunks",
     "trunks to a call manager and a meeting server, and a second core",
     trunks_text,
     (_ERIN,),

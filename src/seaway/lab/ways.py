@@ -216,6 +216,7 @@ def _call_neighbours(session: Session, result: Measured, patience: Callable[[Fea
 
 
 WAYS = Site(
+    "signalling",
     "every way of SIP signalling, in a site where all of them are on",
     ways_text,
     _users(),
