@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from interop.conftest import lab_name
 from seaway.lab.pair import seaway_command
 from seaway.lab.plan import VARIANTS
 
@@ -58,7 +59,7 @@ def test_the_proof(tmp_path: Path, engine: str) -> None:
     the others those rows whose packets they carry."""
     out = tmp_path / "proof.json"
     only = [] if engine == "xdp-native" else [f"--only={row}" for row in MEDIA]
-    done = _seaway("prove", "--name", "proof", "--engine", engine, "--json", str(out), *only, timeout=400)
+    done = _seaway("prove", "--name", lab_name("proof"), "--engine", engine, "--json", str(out), *only, timeout=400)
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(out.read_text())
     assert found["verdict"] == "pass"
