@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from seaway.call.config import Registrations, Rule
+from seaway.call.config import NeighbourZone, Registrations, Rule
 from seaway.core.sip.registrar import Bounds
 from seaway.wire.sip.message import Request, Response
 
 from ..support.messages import request
 from ..support.nodes import Pair, users
 from ..support.phone import Phone
+from .test_admission import Desk
 from .test_contacts import Site, device
 
 NS = {"r": "urn:ietf:params:xml:ns:reginfo", "gr": "urn:ietf:params:xml:ns:gruuinfo"}
@@ -166,6 +167,17 @@ def test_who_may_watch(user: str, status: int) -> None:
     watcher = Watcher(phone, "sip:bob@example.test")
     assert watcher.subscribe() == status
     assert bool(watcher.notified()) == (status == 200)
+
+
+@pytest.mark.parametrize(("asserted", "status"), [("carol@far.test", 403), ("carol@example.test", 200)])
+def test_a_watcher_of_another_domain_is_somebody_else(asserted: str, status: int) -> None:
+    """Although a trusted zone vouches for them."""
+    made = Desk(watchers=("carol",), neighbours=(NeighbourZone("trunk", ("10.0.0.50",), 5060, "udp"),))
+    headers = ["Event: reg", f"P-Asserted-Identity: <sip:{asserted}>", "Contact: <sip:carol@10.0.0.50>"]
+    via = "SIP/2.0/UDP 10.0.0.50:5060;branch=z9hG4bK7;rport"
+    data = request("SUBSCRIBE", "sip:bob@example.test", headers=headers, via=via)
+    answers = [each for _, each, _ in made.receive(data, made.udp("10.0.0.50")) if isinstance(each, Response)]
+    assert answers[0].status == status
 
 
 def test_without_credentials_nobody_watches() -> None:

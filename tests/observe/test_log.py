@@ -52,6 +52,7 @@ def test_wire_text_cannot_forge_a_line_or_steer_a_terminal(tmp_path: Path, forma
         {"message": f'REGISTER sip:x SIP/2.0\r\nAuthorization: Digest username="a", response="{CANARY}"\r\n\r\n'},
         {"message": f"proxy-authorization : Digest response={CANARY}\r\n".encode()},
         {"sdp": f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{CANARY}|2^20\r\na=ice-pwd:{CANARY}\r\n"},
+        {"sdp": f"a=crypto:1 F8 inline:{CANARY}|2^20|1:4;inline:{CANARY}|2^20|2:4"},
         {"error": f"cannot use password={CANARY}"},
     ],
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from seaway.observe.counters import Counters
-from seaway.policy.intrusion import Category, Trigger
+from seaway.policy.intrusion import LONGEST_BLOCK, Category, Trigger
 from seaway.runtime.protection import STATE_FILE, Protection
 from tests.runtime.rig import run, until
 
@@ -73,13 +73,33 @@ def test_a_restart_does_not_end_a_block(tmp_path: Path) -> None:
     run(main)
 
 
-@pytest.mark.parametrize("text", ["", "nonsense", "[[1]]", '[["x", "y", 1, 2]]', "{}", "[" * 9000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "nonsense", "[[1]]", '[["x", "y", 1, 2]]', "{}", "[" * 9000, '[["x", "flood", 1000, 2000]]',
+        '[["192.0.2.7", "flood", -Infinity, 2000]]', '[["192.0.2.7", "flood", 1000, -Infinity]]',
+    ],
+)  # fmt: skip
 def test_a_broken_state_file_is_none(tmp_path: Path, text: str) -> None:
     async def main() -> None:
         (tmp_path / STATE_FILE).write_text(text)
         rig = Rig(tmp_path)
         rig.protection.start()
         assert not rig.protection
+        rig.protection.stop()
+
+    run(main)
+
+
+@pytest.mark.parametrize("since", ["900", "9e9", "Infinity", "NaN"])
+@pytest.mark.parametrize("until", ["9e9", "Infinity", "NaN"])
+def test_no_kept_block_is_longer_than_the_longest(tmp_path: Path, since: str, until: str) -> None:
+    async def main() -> None:
+        (tmp_path / STATE_FILE).write_text(f'[["192.0.2.7", "flood", {since}, {until}]]')
+        rig = Rig(tmp_path)
+        rig.protection.start()
+        (row,) = rig.protection.rows()
+        assert row["seconds_left"] == LONGEST_BLOCK and row["blocked_for"] in (0, 100)
         rig.protection.stop()
 
     run(main)

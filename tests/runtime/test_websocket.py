@@ -186,6 +186,7 @@ def test_who_may_open_one(files: Path, options: dict[str, Any], status: int) -> 
         (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\n\r\n", b"HTTP/1.1 414 "),
         (message(), b""),
         (b"\0" * 100 + b"\r\n", b""),
+        (b"GET / HTTP/1.1\r\n" + b"X-Much: %b\r\n" % (b"y" * 1000) * 17, b""),  # and it goes on and on
     ],
 )
 def test_r36_what_is_no_websocket_is_closed(files: Path, octets: bytes, answer: bytes) -> None:

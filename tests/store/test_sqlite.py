@@ -72,6 +72,18 @@ def test_it_is_there_after_closing_and_nobody_else_may_read_it(store: SqliteStor
     assert {each.stat().st_mode & 0o777 for each in store.path.parent.iterdir()} == {0o600}
 
 
+def test_a_file_that_others_could_read_is_made_private_and_a_link_is_not_followed(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.touch(0o644)
+    path.chmod(0o644)
+    SqliteStore(path).close()
+    assert path.stat().st_mode & 0o777 == 0o600
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StoreError, match="see to its folder"):
+        SqliteStore(tmp_path / "link")
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_a_failed_apply_changes_nothing(store: SqliteStore) -> None:
     store.apply([Change("k", b"before")])
     heard: list[Change] = []

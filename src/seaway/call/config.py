@@ -43,7 +43,7 @@ class User:
     """A credential of the local store. `ha1` maps the digest algorithm ("SHA-256", "MD5") to its HA1 in hex."""
 
     name: str
-    ha1: dict[str, str]
+    ha1: dict[str, str] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class TraversalZone:
     name: str
     role: Literal["client", "server"]
     user: str
-    password: str  # never logged
+    password: str = field(repr=False)
     verify_name: str  # DNS name that the peer's certificate must carry
     host: str = ""  # client only: where to dial (IP literal or DNS name)
     port: int = 7001
@@ -153,7 +153,7 @@ class ControlConfig:
     watchers: tuple[str, ...] = ()  # users who may watch the registrations of all (RFC 3680)
     persistent: bool = False  # registrations are kept over a restart by whoever drives this
     server_name: str = "Seaway"
-    secret: bytes = b""  # node secret for nonces and route tokens; at least 16 octets
+    secret: bytes = field(default=b"", repr=False)  # node secret for nonces and route tokens; at least 16 octets
     media_idle: float = 1800.0  # seconds without any media after which a call's media session is released
     refer: Literal["handle", "pass", "refuse"] = "handle"  # REFER and Replaces in calls through the B2BUA
     b2bua_calls: int = 10_000  # calls through the B2BUA at a time; beyond: 503

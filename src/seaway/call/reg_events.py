@@ -70,6 +70,7 @@ class RegEvents:
     ) -> None:  # fmt: skip
         self._watchers = frozenset(name.encode("utf-8", "surrogateescape") for name in config.watchers)
         elsewhere = {each.name.lower() for each in config.registrations if each.register_on is not None}
+        self._ours = frozenset(each.lower().encode() for each in config.domains)
         self._domains = frozenset(each.lower().encode() for each in config.domains if each.lower() not in elsewhere)
         self._registrar = registrar
         self._gruus = gruus
@@ -119,7 +120,7 @@ class RegEvents:
             return self._refresh(context, known, min(expires, _LONGEST), now)
         aor = address_of_record(request.uri) or b""
         who = self._identities.asserted(context)
-        if who is None or not (who == aor or who.rpartition(b"@")[0] in self._watchers):
+        if who is None or not self._may(who, aor):
             return Refusal(403, f"{who!r} may not watch the registration of {aor!r}")
         if len(self._by_tag) >= _MOST or len(self._by_aor.get(aor, ())) >= _MOST_OF_ONE:
             return Refusal(503, "too many subscriptions", ((b"Retry-After", b"60"),))
@@ -141,7 +142,7 @@ class RegEvents:
         if not dialog.names(context.call_id, dialog.local_tag, tag_of(request.require(b"from")) or b""):
             return Refusal(481, "there is no such subscription")
         who = self._identities.asserted(context)
-        if who is not None and who != known.aor and who.rpartition(b"@")[0] not in self._watchers:
+        if who is not None and not self._may(who, known.aor):
             return Refusal(403, f"{who!r} may not watch the registration of {known.aor!r}")
         if dialog.remote_seq is not None and cseq_number(request) <= dialog.remote_seq:
             return Refusal(500, "an old request")
@@ -150,6 +151,11 @@ class RegEvents:
         known.flow = context.flow
         self._accept(context, known, expires, now)
         return None
+
+    def _may(self, who: bytes, aor: bytes) -> bool:
+        """Whether `who`, proved or asserted, may watch: another domain's user of the same name is somebody else."""
+        user, _, domain = who.rpartition(b"@")
+        return who == aor or (user in self._watchers and domain in self._ours)
 
     def _accept(self, context: Context, made: _Subscription, expires: int, now: float) -> None:
         made.expires = now + expires

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from seaway.media.protocol import Address, LegAddress, LegName, SetRemote
 from seaway.wire.digits import parse_digits
@@ -40,7 +40,7 @@ class RemoteMedia:
     rtp: Address
     rtcp: Address
     ufrag: str | None = None
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
     clocks: tuple[tuple[int, int], ...] = ()  # payload type -> Hz
     ssrcs: tuple[int, ...] = ()
     opaque: bool = False  # no RTP

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from seaway.media.latch import Latch
@@ -29,7 +29,7 @@ class LegMemory:
     request: LegRequest
     rtp: Address
     user: str
-    password: str
+    password: str = field(repr=False)
     shields: tuple[Shield | None, Shield | None] = (None, None)  # of its components
 
 

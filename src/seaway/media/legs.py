@@ -94,7 +94,7 @@ class LegState:
     request: LegRequest
     demux: DemuxPair | None = None
     user: bytes = b""  # demux legs: the probes' user name and key
-    key: bytes = b""
+    key: bytes = field(default=b"", repr=False)
 
     def __post_init__(self) -> None:
         self.rtp.sibling, self.rtcp.sibling = self.rtcp, self.rtp

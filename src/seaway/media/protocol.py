@@ -107,7 +107,7 @@ class LegAddress:
     rtp: Address
     rtcp: Address
     ufrag: str | None = None
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ class SetRemote:
     rtcp: Address
     allowed: tuple[str, ...]
     ufrag: str | None = None
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
     clocks: tuple[tuple[int, int], ...] = ()
     ssrcs: tuple[int, ...] = ()
     opaque: bool = False

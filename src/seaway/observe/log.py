@@ -38,14 +38,14 @@ _HARMLESS_NAMES = frozenset({"token_count"})
 _SECRET_SHAPES = (
     # A whole header line, a=crypto and ICE password lines of SDP, and digest parameters.
     re.compile(r"((?:Proxy-)?Authorization[ \t]*:)[^\r\n]*", re.IGNORECASE),
-    re.compile(r"(a=crypto:[^\r\n]*inline:)[^\r\n|]+", re.IGNORECASE),
+    re.compile(r"(\binline:)[^\s|;]+", re.IGNORECASE),
     re.compile(r"(a=ice-pwd:)[^\r\n]+", re.IGNORECASE),
     re.compile(r"(\b(?:password|ha1|cnonce|response)[ \t]*=[ \t]*)(?:\"[^\"]*\"|[^\s,;\"]+)", re.IGNORECASE),
 )
 
 # Something that begins like one of these shapes: most text does not, and one look is cheaper than four replacements.
 _SUSPECT = re.compile(
-    r"authorization[ \t]*:|a=(?:crypto|ice-pwd):|\b(?:password|ha1|cnonce|response)[ \t]*=", re.IGNORECASE
+    r"authorization[ \t]*:|a=ice-pwd:|\binline:|\b(?:password|ha1|cnonce|response)[ \t]*=", re.IGNORECASE
 )
 
 # C0 and C1 controls, DEL, line separators, and the bidirectional controls (Unicode UAX #9).

@@ -18,9 +18,12 @@ from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
-__all__ = ["DEFAULTS", "Block", "Category", "Intrusion", "Trigger", "is_scanner", "source_of"]
+__all__ = ["DEFAULTS", "LONGEST_BLOCK", "Block", "Category", "Intrusion", "Trigger", "is_scanner", "source_of"]
 
 Network = IPv4Network | IPv6Network
+
+LONGEST_BLOCK = 604_800
+"""Seconds."""
 
 
 class Category(Enum):

@@ -6,7 +6,7 @@ call control expect it. Pure; `runtime/policy_service.py` does the asking.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from seaway.policy.cpl.facts import CallFacts
@@ -21,7 +21,7 @@ class ServiceSettings:
 
     url: str  # https://host[:port]/path
     user: str = ""
-    password: str = ""  # never logged
+    password: str = field(default="", repr=False)
     timeout: float = 3.0
     default: Literal["allow", "reject"] = "reject"
     status: int = 504  # of the call when `default` rejects it

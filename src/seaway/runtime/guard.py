@@ -24,15 +24,14 @@ from ipaddress import IPv4Address, IPv6Network, ip_address
 from seaway.catalog.deployment import Deployment
 from seaway.catalog.resolve import Resolution
 from seaway.observe import log
-from seaway.policy.intrusion import Intrusion, Network
+from seaway.policy.intrusion import LONGEST_BLOCK, Intrusion, Network
 from seaway.runtime.config import NodeConfig
 from seaway.runtime.ipc import private_pair
 from seaway.runtime.privileges import CAP_NET_ADMIN, RunAs, keep_only, tie_to_parent
 from seaway.runtime.protection_settings import exempt_networks
 
-__all__ = ["MAX_SECONDS", "Guard", "Guarding", "prepare_guard", "run_guard", "table_of"]
+__all__ = ["Guard", "Guarding", "prepare_guard", "run_guard", "table_of"]
 
-MAX_SECONDS = 604_800
 _LONGEST = 4096  # octets of a question
 _SIZE = 65_536  # elements of a set
 _TIMEOUT = 5.0  # seconds for nft
@@ -72,6 +71,8 @@ class Guard:
         if asked.get("do") == "flush":
             return self.remove()
         source = str(asked.get("source"))
+        if "%" in source:
+            raise ValueError("an address with a zone index")  # the library takes any text for one (RFC 4007 §11)
         address = ip_address(source)
         if not isinstance(address, IPv4Address):
             IPv6Network((address, 64))  # raises for what is not the first address of a /64
@@ -80,7 +81,7 @@ class Guard:
         if asked.get("do") == "unblock":
             return self._nft(f"delete element {place} {{ {address} }}\n") if self._made else None
         seconds = asked.get("seconds")
-        if asked.get("do") != "block" or type(seconds) is not int or not 1 <= seconds <= MAX_SECONDS:
+        if asked.get("do") != "block" or type(seconds) is not int or not 1 <= seconds <= LONGEST_BLOCK:
             raise ValueError("neither block nor unblock nor flush, or no time")
         if self._exempt.exempts(source):
             raise ValueError(f"{source} is exempt")

@@ -53,7 +53,7 @@ class ServiceTable(Settings):
 
     url: Annotated[str, Field(max_length=1000)]
     user: Annotated[str, Field(max_length=128)] = ""
-    password: Password | None = None
+    password: Annotated[Password | None, Field(repr=False)] = None
     timeout: Seconds = 3.0
     default: Literal["allow", "reject"] = "reject"
     status: _Status = 504

@@ -14,11 +14,12 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
 
 from seaway.observe import log
 from seaway.observe.counters import Counters
-from seaway.policy.intrusion import Block, Category, Intrusion, Network, Trigger, source_of
+from seaway.policy.intrusion import LONGEST_BLOCK, Block, Category, Intrusion, Network, Trigger, source_of
 
 __all__ = ["STATE_FILE", "Protection"]
 
@@ -74,7 +75,7 @@ class Protection:
         now = self._clock()
         if self._path.exists():
             self._ask({"do": "flush"})  # what a crash has left in the kernel
-        for block in self._load():
+        for block in self._load(now):
             if self._policy.restore(block, now):
                 self._apply(block, now)
         self._sweep()
@@ -187,10 +188,12 @@ class Protection:
         except OSError as error:
             self._log.warning("protection.unsaved", path=str(self._path), reason=error.strerror)
 
-    def _load(self) -> list[Block]:
+    def _load(self, now: float) -> list[Block]:
         """What the state file holds; a broken one is as good as none."""
         found: list[Block] = []
         with suppress(OSError, ValueError, TypeError, RecursionError), self._path.open(encoding="ascii") as file:
             for source, category, since, until in json.loads(file.read(_LARGEST)):
-                found.append(Block(source_of(source), Category(category), float(since), float(until)))
+                begin, end = min(now, float(since)), min(now + LONGEST_BLOCK, float(until))  # clocks are set back
+                if begin > now - LONGEST_BLOCK:
+                    found.append(Block(source_of(str(ip_address(source))), Category(category), begin, end))
         return found

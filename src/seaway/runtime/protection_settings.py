@@ -12,7 +12,7 @@ from seaway.catalog.deployment import Deployment
 from seaway.catalog.entities import ENTITIES
 from seaway.catalog.problems import Refused
 from seaway.catalog.resolve import Resolution
-from seaway.policy.intrusion import DEFAULTS, Category, Trigger
+from seaway.policy.intrusion import DEFAULTS, LONGEST_BLOCK, Category, Trigger
 from seaway.runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class CategoryTable(Settings):
     enabled: StrictBool = True
     threshold: Annotated[StrictInt, Field(ge=1, le=1000)] | None = None
     window: Annotated[float, Field(gt=0, le=86400)] | None = None
-    block: Annotated[float, Field(ge=1, le=604800)] | None = None
+    block: Annotated[float, Field(ge=1, le=LONGEST_BLOCK)] | None = None
 
 
 class ProtectionTable(Settings):

@@ -26,6 +26,7 @@ __all__ = ["WebSocketConnection"]
 
 _LARGEST = DEFAULT_LIMITS.head + DEFAULT_LIMITS.body  # octets of one WebSocket message, fragments together
 _MOST_FRAGMENTS = 100
+_HANDSHAKE = 16 * 1024  # octets of an opening handshake; browsers with all their cookies send less
 _PING = 30.0  # seconds of silence after which we ping: firewalls and proxies forget quiet connections
 _PONG = 20.0  # seconds for anything to come back
 
@@ -37,7 +38,7 @@ _QUIET.propagate = False
 class WebSocketConnection(StreamConnection):
     """`origins`: web origins whose pages may connect (RFC 6455 §10.2); programs send none and are let in."""
 
-    __slots__ = ("_names", "_parts", "_protocol", "_spoilt")
+    __slots__ = ("_early", "_names", "_parts", "_protocol", "_spoilt")
 
     def __init__(
         self,
@@ -48,6 +49,7 @@ class WebSocketConnection(StreamConnection):
     ) -> None:
         super().__init__(kind, driver, ended)
         self._names: tuple[str, ...] = ()
+        self._early = 0  # octets that came before the handshake was done
         self._parts: list[bytes] = []  # of a message that is not complete
         self._spoilt = False  # nothing that still comes counts
         self._protocol = ServerProtocol(
@@ -76,6 +78,10 @@ class WebSocketConnection(StreamConnection):
                 self._frame(event, now)
         if not self._parts:
             self.waits_since = now
+        if self.flow is None:
+            self._early += len(data)
+            if self._early > _HANDSHAKE and protocol.handshake_exc is None:
+                protocol.handshake_exc = InvalidMessage(f"a handshake of more than {_HANDSHAKE} octets")
         self._push()
         driver.settle(now)
         ended = protocol.state in (State.CLOSING, State.CLOSED) or protocol.handshake_exc is not None

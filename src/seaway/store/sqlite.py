@@ -7,6 +7,7 @@ damaged is put aside as `NAME.damaged` and a new one begun: what is kept here ca
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -99,7 +100,13 @@ class SqliteStore:
     # -- inside
 
     def _open(self) -> sqlite3.Connection:
-        self.path.touch(0o600)  # who is registered where is nobody else's matter; the log beside it gets the same mode
+        # Who is registered where is nobody else's matter, also in a file from a backup. The log beside it
+        # gets the same mode.
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            os.fchmod(descriptor, 0o600)
+        finally:
+            os.close(descriptor)
         # Transactions are ours: without isolation level the module begins none by itself.
         db = sqlite3.connect(self.path, timeout=_BUSY, isolation_level=None)
         try:

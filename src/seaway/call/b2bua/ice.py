@@ -31,11 +31,11 @@ class _Leg:
 
     wanted: bool
     ufrag: str = ""
-    password: str = ""
+    password: str = field(default="", repr=False)
     theirs: dict[int, str] = field(default_factory=dict)
     mux: set[int] = field(default_factory=set)
     told: dict[int, Ice] = field(default_factory=dict)
-    before: tuple[dict[int, str], str, str] = ({}, "", "")
+    before: tuple[dict[int, str], str, str] = field(default=({}, "", ""), repr=False)
     mids: dict[int, bytes] = field(default_factory=dict)
 
 

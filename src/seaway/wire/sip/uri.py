@@ -6,7 +6,7 @@ registrar's key undo escapes and case.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from seaway.wire.digits import parse_digits
 from seaway.wire.errors import WireError
@@ -36,7 +36,7 @@ class SipUri:
 
     scheme: bytes
     user: bytes | None
-    password: bytes | None
+    password: bytes | None = field(repr=False)
     host: bytes
     port: int | None
     params: Params = NO_PARAMS
