@@ -3,8 +3,8 @@
 
 let media = null;
 
-async function prepare() {
-  const peer = new RTCPeerConnection();
+async function prepare(bundlePolicy) {
+  const peer = new RTCPeerConnection({ bundlePolicy });
   const sound = new AudioContext();
   await sound.resume();
   const tone = sound.createOscillator();
@@ -28,8 +28,10 @@ async function gathered(peer) {
   return peer.localDescription.sdp;
 }
 
-async function callWithSound(target) {
-  const peer = await prepare();
+// With a line of video that the phone refuses.
+async function callWithSound(target, bundlePolicy) {
+  const peer = await prepare(bundlePolicy);
+  peer.addTransceiver("video");
   await peer.setLocalDescription(await peer.createOffer());
   const found = await phone.call(target, await gathered(peer));
   if (found.status === 200) await peer.setRemoteDescription({ type: "answer", sdp: found.message.body });
@@ -37,8 +39,8 @@ async function callWithSound(target) {
 }
 
 // Answers the next INVITE.
-async function answerWithSound() {
-  const peer = await prepare();
+async function answerWithSound(bundlePolicy) {
+  const peer = await prepare(bundlePolicy);
   phone.answers = async (offer) => {
     await peer.setRemoteDescription({ type: "offer", sdp: offer });
     await peer.setLocalDescription(await peer.createAnswer());

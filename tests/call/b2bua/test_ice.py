@@ -209,3 +209,32 @@ def test_a_fork_with_another_fragment_is_no_restart() -> None:
     assert [each.remote for each in site.relay.ice] == ["thrs", "anew"]
     (offered,) = lines(came.body, "ice-ufrag")
     assert {f"ice-ufrag:{each.ufrag}" for each in site.relay.ice} == {offered}
+
+
+def test_the_first_line_alone_stays_in_a_bundle() -> None:
+    """RFC 9143 §7.3.3: the others are moved out of it; each has a port of its own."""
+    video = "m=video 30004 RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\na=mid:v\r\na=ice-ufrag:thrs\r\na=ice-pwd:{}\r\n"
+    offer = sdp(ALICE, 30000, *THEIRS, "a=mid:a").replace(b"t=0 0", b"t=0 0\r\na=group:BUNDLE a v")
+    site = Site()
+    sent = site.alice.start("sip:123@example.test", offer + video.format("p" * 22).encode())
+    came = site.far.take("INVITE")
+    assert not lines(came.body, "group")
+    answer = sdp(FAR, 40000) + b"m=video 40002 RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\n"
+    site.far.reply(came, 200, answer)
+    site.net.run(0.3)
+    body = sent.last.body
+    assert lines(body, "group") == ["group:BUNDLE a"] and lines(body, "mid") == ["mid:a", "mid:v"]
+    ports = {each.split(b" ")[1] for each in body.split(b"\r\n") if each.startswith(b"m=")}
+    assert len(ports) == 2 and [each.stream for each in site.relay.ice] == [0, 1]
+
+
+def test_an_offer_of_ours_has_one_line_in_a_bundle_and_an_answer_only_what_was_offered() -> None:
+    site = Site()
+    site.far.start("sip:alice@example.test", sdp(FAR, 40000))
+    came = site.alice.take("INVITE")
+    assert lines(came.body, "group") == ["group:BUNDLE 0"] and lines(came.body, "mid") == ["mid:0"]
+    other = Site()
+    sent = other.alice.start("sip:123@example.test", sdp(ALICE, 30000, *THEIRS, "a=mid:0"))
+    other.far.reply(other.far.take("INVITE"), 200, sdp(FAR, 40000))
+    other.net.run(0.3)
+    assert not lines(sent.last.body, "group")

@@ -3,7 +3,8 @@
 Our offers have its credential and host candidates; our answers when the peer's offer has ICE. What the peer says of its
 own candidates is of no use to a lite agent, which never sends a check: only that it has ICE counts, and its user name
 fragment, another one of which is a restart (RFC 8445 §9). Towards the same zones RTCP shares a port with RTP where both
-sides want that (RFC 5761), ICE or not; streams are never bundled.
+sides want that (RFC 5761), ICE or not; and the first line alone stays in a bundle (RFC 9143 §7.3.3), so that each line
+has a port of its own.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _MAX_TOKEN = 256  # characters of a fragment or an identification of a media des
 class _Leg:
     """`theirs` has the peer's user name fragment by stream, as it said last; nothing when it has no ICE. `told` is what
     the relay knows, `before` what there was before the last restart. `mids`: how the peer
-    names its streams (RFC 5888)."""
+    names its streams (RFC 5888), `bundles`: it has some in a bundle."""
 
     wanted: bool
     ufrag: str = ""
@@ -37,6 +38,7 @@ class _Leg:
     told: dict[int, Ice] = field(default_factory=dict)
     before: tuple[dict[int, str], str, str] = field(default=({}, "", ""), repr=False)
     mids: dict[int, bytes] = field(default_factory=dict)
+    bundles: bool = False
 
 
 class IceTranslation:
@@ -74,6 +76,7 @@ class IceTranslation:
             index: mid for index, each in enumerate(sdp.media)
             if (mid := each.attribute(b"mid")) is not None and len(mid) <= _MAX_TOKEN
         }  # fmt: skip
+        near.bundles = any(each.startswith(b"BUNDLE ") for each in sdp.attributes(b"group"))
         if found:
             self._credential(near)
         news: list[Ice] = []
@@ -96,6 +99,11 @@ class IceTranslation:
             self._credential(leg)
             sdp.add_attribute(b"ice-lite")
             sdp.add_attribute(b"ice-options", b"ice2")
+        first = next((index for index, _ in _streams(sdp)), None)
+        if first is not None and not self._answering:
+            leg.mids.setdefault(first, b"%d" % first)
+        if first in leg.mids and (leg.bundles or not self._answering):
+            sdp.add_attribute(b"group", b"BUNDLE " + leg.mids[first])
         for index, (media, local) in enumerate(zip(sdp.media, addresses, strict=False)):
             if index in leg.mids:
                 media.add_attribute(b"mid", leg.mids[index])
