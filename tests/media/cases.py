@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from seaway.core.srtp.keys import MasterKey
 from seaway.core.srtp.suites import SUITES
 from seaway.core.srtp.transform import transform_of
-from seaway.media.protocol import Address, Command, LegRequest, Open, Security, SetRemote, SrtpKey, StreamRequest
+from seaway.media.protocol import Address, Command, LegRequest, Open, Pause, Security, SetRemote, SrtpKey, StreamRequest
 
 __all__ = ["CASES", "Case", "Do", "In", "Out", "Probe", "ProbeAnswer", "ProbeRequest", "Step", "Timer", "Told"]
 
@@ -128,7 +128,9 @@ def rtp(sequence: int = 1, payload: bytes = b"voice", ssrc: int = 7) -> bytes:
     )
 
 
+EVENT = b"\x80\x65" + rtp(3, bytes.fromhex("050a00a0"))[2:]  # digit 5 (RFC 4733 §2.3)
 RTCP = bytes.fromhex("80c90001 00000007")
+APP = bytes.fromhex("80cc0002 00000007 44544d46")  # RTCP APP "DTMF" (RFC 3550 §6.7)
 BFCP = bytes.fromhex("400b0000 00000001 00010002")  # Hello over UDP (RFC 8855 §5.1)
 DTLS = b"\x16\xfe\xfd" + bytes(20)
 STUN = bytes.fromhex("00110000 2112a442") + bytes(12)  # a Binding indication, as a keep-alive
@@ -259,6 +261,43 @@ CASES = (
         Do(1.4, Security("s", 0, "b", "rtp")),
         In(1.5, "0.a.rtp", ALICE, sealed(1, 3), then=(Out("0.b.rtp", BOB, rtp(3)),)),
         In(1.5, "0.b.rtp", BOB, rtp(3), then=(Out("0.a.rtp", ALICE, sealed(2, 3)),)),
+    )),
+    Case("R20: a side that is not to send is not heard, telephone-event and RTCP APP included", (
+        *BOTH_LATCHED,
+        In(1.2, "0.a.rtcp", ALICE_RTCP, RTCP, then=(Told("Latched", "0.a.rtcp", ALICE_RTCP),)),
+        In(1.2, "0.b.rtcp", BOB_RTCP, RTCP,
+           then=(Told("Latched", "0.b.rtcp", BOB_RTCP), Out("0.a.rtcp", ALICE_RTCP, RTCP))),
+        Do(1.3, Pause("s", 0, "a", True)),
+        In(1.4, "0.a.rtp", ALICE, rtp(2)),
+        In(1.4, "0.a.rtp", ALICE, EVENT),
+        In(1.4, "0.b.rtp", BOB, rtp(2), then=(Out("0.a.rtp", ALICE, rtp(2)),)),
+        In(1.5, "0.a.rtcp", ALICE_RTCP, RTCP, then=(Out("0.b.rtcp", BOB_RTCP, RTCP),)),
+        In(1.5, "0.a.rtcp", ALICE_RTCP, RTCP + APP),
+        In(1.5, "0.a.rtcp", ALICE_RTCP, APP),
+        In(1.5, "0.b.rtcp", BOB_RTCP, APP, then=(Out("0.a.rtcp", ALICE_RTCP, APP),)),
+        In(1.6, "0.a.rtp", ("192.0.2.10", 1025), rtp(3)),  # what was learned holds, and is learned on
+        In(1.6, "0.b.rtp", BOB, rtp(3), then=(Out("0.a.rtp", ALICE, rtp(3)),)),
+        Do(1.7, Pause("s", 0, "a", False)),
+        In(1.8, "0.a.rtp", ALICE, rtp(4), then=(Out("0.b.rtp", BOB, rtp(4)),)),
+        In(1.8, "0.a.rtcp", ALICE_RTCP, APP, then=(Out("0.b.rtcp", BOB_RTCP, APP),)),
+        Do(1.9, Pause("s", 1, "a", True), fails="no-stream"),
+        Do(1.9, Pause("t", 0, "a", True), fails="no-session"),
+    ), {"0.a": 1}),
+    Case("R20: paused before anything was heard", (
+        *BOTH_KNOWN,
+        Do(0.5, Pause("s", 0, "a", True)),
+        In(1.0, "0.a.rtp", ALICE, rtp(1), then=(A_LATCHED,)),
+        In(1.1, "0.b.rtp", BOB, rtp(1), then=(B_LATCHED, Out("0.a.rtp", ALICE, rtp(1)))),
+        In(1.2, "0.a.rtp", ALICE, rtp(2)),
+        Do(1.3, Pause("s", 0, "a", False)),
+        In(1.4, "0.a.rtp", ALICE, rtp(3), then=(Out("0.b.rtp", BOB, rtp(3)),)),
+    )),
+    Case("R20: SRTP that ends is not heard either", (
+        *ENDING,
+        Do(1.2, Pause("s", 0, "a", True)),
+        In(1.3, "0.a.rtp", ALICE, sealed(1, 2, _GCM)),
+        Do(1.4, Pause("s", 0, "a", False)),
+        In(1.5, "0.a.rtp", ALICE, sealed(1, 3, _GCM), then=(Out("0.b.rtp", BOB, rtp(3)),)),
     )),
     Case("nothing is sent to the SDP address before its first packet", (
         *BOTH_KNOWN,

@@ -28,6 +28,7 @@ from seaway.media.protocol import (
     Listed,
     Open,
     Opened,
+    Pause,
     Relabel,
     Reply,
     Secured,
@@ -55,7 +56,7 @@ KEY = SrtpKey("AEAD_AES_128_GCM", "c2VjcmV0", "01")
 
 COMMANDS = [
     Open(1, "s", "label\n", (STREAM,)), AddStreams(2, "s", ()), Close(3, "s"), Stats(4), Stats(5, "s"), List(6),
-    Describe(8), Relabel("s", "other"), Ice("s", 0, "a", "ufrag", "p" * 22),
+    Describe(8), Relabel("s", "other"), Ice("s", 0, "a", "ufrag", "p" * 22), Pause("s", 0, "b", True),
     SetRemote(
         "s", 0, "b", ("192.0.2.1", 1), ("192.0.2.1", 2), ("192.0.2.1",), "u", "p", ((0, 8000), (111, 48000)), (7, 8)
     ),

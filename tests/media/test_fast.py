@@ -7,7 +7,7 @@ from seaway.media.engine import Engine
 from seaway.media.fast import FastFlows
 from seaway.media.flows import FlowKey
 from seaway.media.pool import PortPool
-from seaway.media.protocol import Address, Close, Closed, Idle, Latched, SetRemote, Stats, StatsReply
+from seaway.media.protocol import Address, Close, Closed, Idle, Latched, Pause, SetRemote, Stats, StatsReply
 
 from .cases import (
     ALICE,
@@ -231,3 +231,26 @@ def test_nonsense_in_the_notes_is_one_line() -> None:
     for data in (None, {}, {"session": "x", "label": "", "streams": [{"a": {}}]}, {"streams": [3]}, [1]):
         reason = Fast().engine.restore(data, 1.0)
         assert reason is not None and "\n" not in reason
+
+
+def test_r20_a_paused_side_has_no_flow_and_its_packets_come_to_the_engine() -> None:
+    runner = Fast().after(*BOTH_LATCHED)
+    both, key = _both(runner), FlowKey(runner.address("0.a.rtp"), ALICE)
+    runner.table.passed(key, 5, last_seen=20.0)
+    assert runner.engine.command(Pause("s", 0, "a", True), 21.0) is None
+    assert runner.flows() == {each: out for each, out in both.items() if each != key}, "the other way goes on"
+    port = runner._key("0.a.rtp")
+    runner.engine.receive(rtp(600), port, A_OTHER, 22.0)
+    assert drain(runner.engine) == [], "what the fast path heard keeps the latch"
+    runner.engine.receive(rtp(600), port, ALICE, 22.0)
+    assert drain(runner.engine) == []
+    reply = runner.engine.command(Stats(1, "s"), 23.0)
+    assert isinstance(reply, StatsReply)
+    heard = reply.sessions[0].streams[0].from_a
+    assert (heard.paused, heard.refused, heard.packets) == (1, 1, 7)
+    noted = runner.engine.take_changed()["s"]
+    assert runner.engine.command(Pause("s", 0, "a", False), 24.0) is None
+    assert runner.flows() == both
+    successor = Fast()
+    assert successor.engine.restore(noted, 25.0) is None
+    assert {each.remote for each in successor.flows()} == {BOB}, "a later process knows of it"

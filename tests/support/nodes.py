@@ -87,6 +87,7 @@ class FakeRelay:
         self.remotes: list[media.SetRemote] = []
         self.security: list[media.Security] = []
         self.ice: list[media.Ice] = []
+        self.paused: dict[tuple[int, str], bool] = {}  # by stream and leg, as told last
         self.closed: list[str] = []
         self.log: list[Any] = []
         self._port = 36000
@@ -121,6 +122,10 @@ class FakeRelay:
         if isinstance(command, media.Security):
             assert command.stream < len(self.sessions[command.session][1])
             self.security.append(command)
+            return None
+        if isinstance(command, media.Pause):
+            assert command.stream < len(self.sessions[command.session][1])
+            self.paused[command.stream, command.leg] = command.paused
             return None
         if isinstance(command, media.Relabel):
             self.sessions[command.session] = (command.label, self.sessions[command.session][1])

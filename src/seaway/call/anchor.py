@@ -14,11 +14,11 @@ from seaway.call.config import ControlConfig
 from seaway.call.description import described_by, has_sdp
 from seaway.call.events import LogEvent, MediaCommand
 from seaway.call.held import Edit, Held, Proceed, Refuse
-from seaway.call.hold import undo_null_hold
-from seaway.call.legs import Legs, check_families
+from seaway.call.legs import Legs
 from seaway.call.rates import NoBandwidth, Rates
 from seaway.call.record import Call, MediaUser
-from seaway.call.sdp_anchor import not_carried, read_remote, remotes_of, write_local
+from seaway.call.rewriting import rewrite
+from seaway.call.sdp_anchor import not_carried
 from seaway.call.zones import DEFAULT_ZONE, Zone
 from seaway.core.sip.context import Branch, Context
 from seaway.core.sip.io import Flow
@@ -200,9 +200,15 @@ class Anchor:
     def answered(self, call: Call, now: float) -> None:
         """A 2xx of `call` went to the caller."""
         call.state, call.answered = "answered", now
+        self.settled(call)
         self._log("call.answered", **call.facts())
         if not call.streams and not call.waiting:
             self.end(call, "answered without media", now)
+
+    def settled(self, call: Call, *, failed: bool = False) -> None:
+        """What both sides have said of directions counts from now on; `failed`: what they had said before."""
+        for command in call.directions.settled(call.session, failed=failed):
+            self._command(command)
 
     def find(self, context: Context) -> None:
         """The call that a request inside a dialog belongs to."""
@@ -268,6 +274,8 @@ class Anchor:
     def finished(self, context: Context, status: int, now: float) -> None:
         """A final response to a request inside the dialog of an anchored call went out."""
         call: Call = context.call
+        if context.request.method in _OFFERS and call.state == "answered":
+            self.settled(call, failed=status >= 300)
         if context.request.method == b"BYE" and status not in (401, 407):
             tags = [tag_of(context.request.require(name)) or b"" for name in (b"from", b"to")]
             if call.callee_tag is not None and call.callee_tag not in tags:
@@ -328,34 +336,25 @@ class Anchor:
 
     def _finish(self, held: Held) -> None:
         """The ports are there: tell the relay about the sender, rewrite, go on."""
-        call, side = held.call, held.side
+        call = held.call
         if call.ended is not None:
             held.refuse(487, "the call ended meanwhile")
             return
         if not self._ready:
             held.refuse(503, "the media relay does not answer")
             return
+        for what in not_carried(held.sdp):
+            self._log("media.not_carried", "warning", what=what, why="the relay carries UDP only", **call.facts())
         try:
-            undo_null_hold(held.sdp, held.described.sdp)
-            remote = read_remote(held.sdp)
-            for what in not_carried(held.sdp):
-                self._log("media.not_carried", "warning", what=what, why="the relay carries UDP only", **call.facts())
-            if held.edit is not None:
-                held.edit(held.sdp)
-            self.rates.adapt(call.session, call.places, held.sdp)
-            security = call.security.described(call.session, held.sdp, side, answer=held.answer)
-            count = len(held.sdp.media)
-            check_families(remote, call.streams, side)
-            towards = [self._legs.as_seen(each.b if side == "a" else each.a) for each in call.streams[:count]]
-            body = write_local(held.sdp, towards, call.last_edit)
+            commands, body = rewrite(held, self._legs, self.rates)
         except (WireError, NoBandwidth) as error:
             held.refuse(488, f"SDP: {error}" if isinstance(error, WireError) else f"there is no bandwidth: {error}")
             return
-        for command in security:
+        for command in commands:
             self._command(command)
-        for told in remotes_of(call.session, side, remote, held.source):
-            self._command(told)
-        held.message.set_body(held.described.filled(body))
+        if held.answer and not isinstance(held.message, Response) and call.state == "answered":
+            self.settled(call)  # an ACK, or the B2BUA's
+        held.message.set_body(body)
         held.proceed()
 
     def _keep(self, call: Call) -> None:

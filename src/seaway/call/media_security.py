@@ -60,6 +60,7 @@ class MediaSecurity:
     """Of one call. `told_before`: an earlier signalling process may have told the relay of keys."""
 
     __slots__ = ("_by", "_offer", "_told", "_told_before", "unanswered")
+    ends = False
 
     def __init__(self, *, told_before: bool = False) -> None:
         self._offer: tuple[_Offered, ...] = ()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Protocol
 
+from seaway.call.directions import Directions
 from seaway.call.media_security import MediaSecurity
 from seaway.media.protocol import Ice, LegAddress, LegName, LegRequest, Security, StreamAddress, StreamStats
 from seaway.wire.sdp.session import Session
@@ -27,6 +28,10 @@ class Protection(Protocol):
     @property
     def unanswered(self) -> LegName | None: ...
 
+    @property
+    def ends(self) -> bool:
+        """Whether SRTP ends in the relay."""
+
     def described(self, session: str, sdp: Session, side: LegName, *, answer: bool) -> Sequence[Security | Ice]: ...
 
 
@@ -38,9 +43,9 @@ class Call:
     """
 
     __slots__ = (
-        "agent", "alias", "answered", "call_id", "callee_tag", "caller", "caller_tag", "closed", "early_tags", "egress",
-        "ended", "fingerprint", "ingress", "kept", "last_edit", "legs", "mode", "places", "reason", "security",
-        "session", "sources", "started", "state", "stats", "streams", "waiting",
+        "agent", "alias", "answered", "call_id", "callee_tag", "caller", "caller_tag", "closed", "directions",
+        "early_tags", "egress", "ended", "fingerprint", "ingress", "kept", "last_edit", "legs", "mode", "places",
+        "reason", "security", "session", "sources", "started", "state", "stats", "streams", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -59,6 +64,7 @@ class Call:
         self.legs = legs
         self.streams: list[StreamAddress] = []
         self.security: Protection = MediaSecurity()
+        self.directions = Directions()
         self.fingerprint = ""  # of the relay's DTLS certificate
         self.last_edit: Callable[[Session, list[LegAddress]], None] | None = None  # with our addresses in place
         self.places: tuple[str, str] | None = None  # of both ends, for bandwidth
@@ -119,6 +125,7 @@ class Call:
         except (ValueError, KeyError, TypeError, IndexError):
             return None
         call.security = MediaSecurity(told_before=True)
+        call.directions = Directions(told_before=True)
         call.mode = str(data.get("mode", "proxy"))
         call.kept = data.get("dialogs")
         call.state = "answered"

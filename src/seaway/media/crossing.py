@@ -10,7 +10,7 @@ from seaway.media.legs import ComponentState
 from seaway.media.protection import Shield, crosses
 from seaway.wire.rtp.classify import PacketClass
 from seaway.wire.rtp.packet import is_rtp
-from seaway.wire.rtp.rtcp import is_rtcp
+from seaway.wire.rtp.rtcp import has_app, is_rtcp
 
 __all__ = ["Crossing", "well_formed"]
 
@@ -42,6 +42,9 @@ class Crossing:
 
     def leave(self, component: ComponentState, peer: ComponentState, kind: PacketClass, data: bytes) -> bytes | None:
         """What came in at `component`, as `peer` sends it; `None`: it must not leave."""
+        if component.paused and (kind is PacketClass.RTP or (kind is PacketClass.RTCP and has_app(data))):
+            component.counter.paused += 1
+            return None
         if not crosses(component.shield, peer.shield):
             return None
         shield = peer.shield

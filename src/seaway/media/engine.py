@@ -39,6 +39,7 @@ from seaway.media.protocol import (
     List,
     Open,
     Opened,
+    Pause,
     Relabel,
     Reply,
     Security,
@@ -326,6 +327,8 @@ class Engine:
                 return failed
             case Security() | Ice():
                 return self._far_sides.secure(command, now)
+            case Pause():
+                return self._far_sides.pause(command)
             case Relabel() | Close() | Stats() | List():
                 return self._table.command(command, now)
             case Describe():

@@ -12,7 +12,7 @@ from seaway.media.ice import IceLite
 from seaway.media.latch import sendable
 from seaway.media.legs import ComponentState, LegState, SessionState
 from seaway.media.protection import Shield
-from seaway.media.protocol import Address, Failed, Ice, Security, SetRemote
+from seaway.media.protocol import Address, Failed, Ice, Pause, Security, SetRemote
 from seaway.media.sessions import no_session
 
 __all__ = ["FarSides"]
@@ -35,13 +35,24 @@ class FarSides:
         self._probing = probing
         self._handshakes = handshakes
 
-    def _leg(self, command: SetRemote | Security | Ice) -> LegState | Failed:
+    def _leg(self, command: SetRemote | Security | Ice | Pause) -> LegState | Failed:
         session = self._sessions.get(command.session)
         if session is None:
             return no_session(0, command.session)
         if not 0 <= command.stream < len(session.streams):
             return Failed(0, session.name, "no-stream", f"session {session.name} has no stream {command.stream}")
         return session.streams[command.stream].leg(command.leg)
+
+    def pause(self, command: Pause) -> Failed | None:
+        leg = self._leg(command)
+        if isinstance(leg, Failed):
+            return leg
+        for component in leg.components:
+            if component.latch is not None and component.flow is not None:
+                component.latch.heard(self._fast.heard(component) or 0.0)
+            component.paused = command.paused
+            self._fast.moved(component)
+        return None
 
     def secure(self, command: Security | Ice, now: float) -> Failed | None:
         leg = self._leg(command)

@@ -75,7 +75,7 @@ class FastFlows:
         """The flow, with the rows that admit what comes in and what goes out."""
         media = component.component == "rtp"
         peer, remote = component.way_out(rtcp=not media), component.remote
-        if peer is None or remote is None or peer.remote is None or component.session.closed:
+        if peer is None or remote is None or peer.remote is None or component.session.closed or component.paused:
             return None
         if not crosses(component.shield, peer.shield):
             return None

@@ -67,6 +67,9 @@ class ComponentState:
     shield: Shield | None = None
     """How media of this leg is protected, shared by its components; `None`: it passes, nothing is known."""
 
+    paused: bool = False
+    """What its far side sends is not for the other (`Pause`)."""
+
     opaque: bool = False
     """Any datagram from the far side passes, not RTP and RTCP alone."""
 

@@ -27,7 +27,7 @@ _SKIPPED = 1000  # probe sequence numbers that may have been used since the last
 class ComponentMemory:
     """Who is at the far side of one component."""
 
-    __slots__ = ("allowed", "hint", "ice", "mux", "opaque", "probe", "remote", "sequence", "ssrcs")
+    __slots__ = ("allowed", "hint", "ice", "mux", "opaque", "paused", "probe", "remote", "sequence", "ssrcs")
 
     def __init__(self, data: Any) -> None:
         """Raises `KeyError`, `TypeError` or `ValueError` when `data` is not what `describe` made."""
@@ -39,6 +39,7 @@ class ComponentMemory:
         self.sequence = data["sequence"]
         self.opaque = data.get("opaque") is True
         self.mux = data.get("mux") is True
+        self.paused = data.get("paused") is True
         self.ice = None if data.get("ice") is None else IceLite.again(data["ice"], 0.0)
         if not isinstance(self.sequence, int):
             raise TypeError("sequence")
@@ -49,6 +50,7 @@ class ComponentMemory:
         """Let `component`, made anew, know what is remembered. A probe leg starts to probe at once."""
         component.remote = self.remote
         component.opaque, component.mux, component.ice = self.opaque, self.mux, self.ice
+        component.paused = self.paused
         if component.latch is not None:
             component.latch.remember(self.remote, self.hint, self.allowed, self.ssrcs, now)
         elif leg.demux is not None:
@@ -130,6 +132,7 @@ def _component(component: ComponentState) -> dict[str, object]:
         "probe": None if probe is None else probe.remote,
         "opaque": component.opaque,
         "mux": component.mux,
+        "paused": component.paused,
         "ice": None if component.ice is None else component.ice.memory(),
         "sequence": component.sequence if probe is None else probe.sequence + _SKIPPED,
     }

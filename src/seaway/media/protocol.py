@@ -14,7 +14,7 @@ from typing import Literal
 __all__ = [
     "AddStreams", "Address", "Close", "Closed", "Command", "Component", "Describe", "Described", "DirectionStats",
     "Event", "Failed", "Fingerprint", "HashName", "Ice", "Idle", "Latched", "LegAddress", "LegKind", "LegName",
-    "LegRequest", "LegTotals", "List", "Listed", "Open", "Opened", "Relabel", "Reply", "Secured", "Security",
+    "LegRequest", "LegTotals", "List", "Listed", "Open", "Opened", "Pause", "Relabel", "Reply", "Secured", "Security",
     "SecurityFailed", "SecurityMode", "SessionInfo", "SetRemote", "SrtpKey", "SrtpSuite", "Stats", "StatsReply",
     "StreamAddress", "StreamRequest", "StreamStats",
 ]  # fmt: skip
@@ -194,6 +194,18 @@ class Ice:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """Whether RTP of the far side of one leg goes no further, because both sides have said that it sends none (R20);
+    RTCP APP neither, other RTCP passes. The far side stays known, and is learned anew, as if nothing was. No reply
+    unless it fails; the `Failed` has request 0."""
+
+    session: str
+    stream: int
+    leg: LegName
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Relabel:
     """What `List` shall return for a session from now on. No reply unless it fails; the `Failed` has request 0."""
 
@@ -225,6 +237,7 @@ class DirectionStats:
     security: str = (
         ""  # mode of the leg, and the suite when there is one: "dtls AEAD_AES_256_GCM"; "": nothing is known
     )
+    paused: int = 0  # packets that were counted and went no further: `Pause`
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,6 +385,6 @@ class SecurityFailed:
     reason: str
 
 
-Command = Open | AddStreams | SetRemote | Security | Ice | Relabel | Close | Stats | List | Describe
+Command = Open | AddStreams | SetRemote | Security | Ice | Pause | Relabel | Close | Stats | List | Describe
 Reply = Opened | Closed | StatsReply | Listed | Described | Failed
 Event = Latched | Idle | Secured | SecurityFailed

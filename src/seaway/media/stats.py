@@ -48,8 +48,8 @@ class _Source:
 
 class DirectionCounter:
     __slots__ = (
-        "_last", "_lost", "_sources", "clocks", "jitter_ms", "max_gap", "octets", "packets", "refused", "reordered",
-        "rtcp_packets", "unauthenticated",
+        "_last", "_lost", "_sources", "clocks", "jitter_ms", "max_gap", "octets", "packets", "paused", "refused",
+        "reordered", "rtcp_packets", "unauthenticated",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -57,6 +57,7 @@ class DirectionCounter:
         self.octets = 0
         self.rtcp_packets = 0
         self.refused = 0
+        self.paused = 0
         self.unauthenticated = 0  # of those that were refused
         self.reordered = 0
         self.jitter_ms = 0.0
@@ -100,6 +101,7 @@ class DirectionCounter:
             source=source,
             reordered=self.reordered,
             unauthenticated=self.unauthenticated,
+            paused=self.paused,
         )
 
     def _add(self, ssrc: int, sequence: int) -> _Source:

@@ -56,6 +56,11 @@ class IceTranslation:
         """Whose offer has no answer yet."""
         return self._inner.unanswered
 
+    @property
+    def ends(self) -> bool:
+        """Whether SRTP ends in the relay."""
+        return self._inner.ends
+
     def described(self, session: str, sdp: Session, side: LegName, *, answer: bool) -> list[Security | Ice]:
         """As `Protection.described`; what the relay has to know of ICE comes first."""
         near = self._legs[side]

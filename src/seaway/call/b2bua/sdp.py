@@ -72,3 +72,4 @@ def restore(stack: Stack, leg: Leg, before: tuple[bytes, bytes], now: float) -> 
             stack, leg.media, leg.side, leg.source, leg.remote_sdp, other.origin.copy(),
             lambda unused, when: None, lambda status, why: None, now, answer=False,
         )  # fmt: skip
+    stack.anchor.settled(leg.media, failed=True)

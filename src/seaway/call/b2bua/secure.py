@@ -46,6 +46,8 @@ class Translation:
     """Of one call. `policies` are those of the zones of leg a and leg b, `random(n)` gives n random octets.
     `fingerprint()` is of the relay's certificate, "" when there is no DTLS."""
 
+    ends = True
+
     def __init__(
         self, policies: tuple[MediaEncryption, MediaEncryption], random: Callable[[int], bytes],
         fingerprint: Callable[[], str],

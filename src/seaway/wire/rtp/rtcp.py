@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from seaway.wire.rtp.packet import RtpError
 
-__all__ = ["RtcpPart", "is_rtcp", "split_compound"]
+__all__ = ["RtcpPart", "has_app", "is_rtcp", "split_compound"]
 
 _SECTION = "RFC 3550 §6.4.1"
+_APP = 204  # RFC 3550 §6.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,16 @@ def is_rtcp(data: bytes) -> bool:
     return (
         len(data) >= 8 and data[0] >> 6 == 2 and 192 <= data[1] <= 223 and 4 + 4 * (data[2] << 8 | data[3]) <= len(data)
     )
+
+
+def has_app(data: bytes) -> bool:
+    """Whether an APP packet is among those of a compound in clear, as far as its lengths lead."""
+    position = 0
+    while position + 4 <= len(data):
+        if data[position + 1] == _APP:
+            return True
+        position += 4 + 4 * (data[position + 2] << 8 | data[position + 3])
+    return False
 
 
 def split_compound(data: bytes, *, max_parts: int = 64) -> tuple[RtcpPart, ...]:
