@@ -139,8 +139,9 @@ class UdpListener:
         if errors:
             self._counters.add("sip.udp.icmp", errors)
         receive, young, blocked = self._driver.receive, self._young, self._driver.blocked
+        watching = bool(blocked)
         for data, remote in found:
-            if blocked and remote[0] in blocked:
+            if watching and remote[0] in blocked:
                 self._counters.add("protection.dropped")
                 continue
             flow = young.get(remote)

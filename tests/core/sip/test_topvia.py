@@ -6,6 +6,7 @@ import pytest
 
 from seaway.core.sip.topvia import pop_via, read_top_via
 from seaway.wire.errors import WireError
+from seaway.wire.sip.nameaddr import split_commas
 from seaway.wire.sip.via import parse_via
 
 from ...support.messages import as_request, flow, request
@@ -95,6 +96,36 @@ def test_several_values_on_one_line() -> None:
     ]  # fmt: skip
     pop_via(message)
     assert message.all(b"via") == [b"SIP/2.0/TCP b;branch=z9hG4bKb", b"SIP/2.0/TCP c"]
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        "SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKb",
+        "SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKb, SIP/2.0/UDP 192.0.2.8;branch=z9hG4bKc",
+        'SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKb;x="a,b"',
+        "SIP/2.0/UDP 192.0.2.9;\r\n branch=z9hG4bKb",
+    ],
+)
+@pytest.mark.parametrize("comma", [",", " , ", ",\t"])
+def test_ours_is_taken_off_a_shared_line(others: str, comma: str) -> None:
+    """sipp and some gateways answer with all Via values on one line."""
+    message = as_request(request(via=f"SIP/2.0/UDP 192.0.2.1;rport=5060;branch=z9hG4bKa{comma}{others}"))
+    pop_via(message)
+    left = [value for line in message.all(b"via") for value in split_commas(line)]
+    assert left == [" ".join(each.split()).encode() for each in _parts(others)]
+    assert len(message.names) == len(message.lines)
+
+
+@pytest.mark.parametrize("rest", [",", ", ", ", ,SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKb"])
+def test_an_empty_value_on_a_shared_line_is_refused(rest: str) -> None:
+    message = as_request(request(via="SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKa" + rest))
+    with pytest.raises(WireError):
+        pop_via(message)
+
+
+def _parts(others: str) -> list[str]:
+    return [others] if '"' in others else others.split(", ")
 
 
 def test_compact_form() -> None:

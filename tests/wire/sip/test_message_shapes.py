@@ -28,7 +28,7 @@ def _message(
 
 
 def _forget() -> None:
-    for cache in (module._SHAPES, module._STATUS_LINES, module._CSEQS):
+    for cache in (module._SHAPES, module._STATUS_LINES, module._CSEQS, module._LENGTHS):
         cache.clear()
 
 
@@ -87,6 +87,35 @@ def test_a_repeated_content_length_or_status_line_counts_again() -> None:
             parse(_message(short, body=b"1234"))
         assert parse(_message(short, body=b"12345")).body == b"12345"
         assert parse(_message(short, body=b"1234567")).body == b"12345"
+
+
+def test_a_length_in_another_spelling_is_remembered_but_counts_again() -> None:
+    _forget()
+    for spelling in (b"l: 5", b"Content-Length:     5", b"Content-Length: 00005"):
+        headers = (*_HEADERS[:6], spelling)
+        for _ in range(2):
+            assert parse(_message(headers, body=b"12345")).body == b"12345"
+            assert spelling in module._LENGTHS
+            assert parse(_message(headers, body=b"1234567")).body == b"12345"
+            with pytest.raises(SipError, match="shorter"):
+                parse(_message(headers, body=b"1234"))
+    for number in range(5000):
+        parse(_message((*_HEADERS[:6], b"Content-Length: %07d" % number), body=b"x" * number))
+        assert len(module._LENGTHS) <= 2 * module._CACHE
+
+
+def test_answers_of_several_kinds_keep_their_shapes() -> None:
+    """A ringing and an accepted call differ in the order of headers, not in their number: neither pushes out the
+    other, as each costs a long look."""
+    _forget()
+    order = (*_HEADERS[:3], _HEADERS[4], _HEADERS[3], *_HEADERS[5:])
+    kinds = [_message(_HEADERS, b"SIP/2.0 180 Ringing"), _message(order, b"SIP/2.0 200 OK")]
+    for each in kinds:
+        parse(each)
+    shapes = dict(module._SHAPES)
+    for each in kinds * 2:
+        parse(each)
+    assert len(shapes) == 2 and all(module._SHAPES[kind] is shape for kind, shape in shapes.items())
 
 
 def test_the_method_of_cseq_is_compared_each_time() -> None:

@@ -64,10 +64,7 @@ class Message:
 
     def get(self, name: bytes) -> bytes | None:
         """The first value of `name` (canonical), or `None`."""
-        try:
-            return self.value(self.names.index(name))
-        except ValueError:
-            return None
+        return self.value(self.names.index(name)) if name in self.names else None
 
     def require(self, name: bytes) -> bytes:
         """The first value of `name`; raises `SipError` (400) when it is missing."""
@@ -152,14 +149,15 @@ def parse(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Request | Response:
     `SipError` with the status to answer.
     """
     start, lines, body = _split(data, limits)
-    shape = _SHAPES.get((start[:8], len(lines)))
+    kind = (start[:11] if start.startswith(b"SIP/2.0 ") else start[:8], len(lines))  # a status, or a method
+    shape = _SHAPES.get(kind)
     if shape is None or not all(map(bytes.startswith, lines, shape.prefixes)):
         message = _start(start, *_names(lines), body)
         shape = _shape(message)
         if len(message.lines) == len(lines):  # nothing was folded
             if len(_SHAPES) >= _CACHE:
                 _SHAPES.clear()
-            _SHAPES[start[:8], len(lines)] = shape
+            _SHAPES[kind] = shape
     else:
         message = _start(start, shape.names.copy(), lines, body)
     lines = message.lines
@@ -213,7 +211,8 @@ _CACHE = 1000  # entries of a cache of a pure function
 _SHAPES: dict[tuple[bytes, int], _Shape] = {}  # begin of the start line, number of header lines -> the last such
 _STATUS_LINES: dict[bytes, tuple[int, bytes]] = {}  # status line that was found good -> status, reason
 _CSEQS: dict[bytes, bytes] = {}  # CSeq line that was found good -> method
-_LENGTHS = {b"Content-Length: %d" % length: length for length in range(_CACHE)}  # the usual spelling of small bodies
+_LENGTHS = {b"Content-Length: %d" % length: length for length in range(_CACHE)}  # line -> length, of small bodies
+_SMALL = 8192  # octets of a body that is
 
 
 def _checked_cseq(message: Message, line: bytes) -> bytes:
@@ -343,7 +342,8 @@ def _unfold(lines: list[bytes]) -> list[bytes]:
 
 
 def _trim_body(message: Message, limits: Limits) -> None:
-    text = message.lines[message.names.index(b"content-length")].partition(b":")[2].strip(b" \t")
+    line = message.lines[message.names.index(b"content-length")]
+    text = line.partition(b":")[2].strip(b" \t")
     if text == b"0":
         message.body = b""
         return
@@ -357,6 +357,10 @@ def _trim_body(message: Message, limits: Limits) -> None:
         raise SipError(f"Content-Length: {error.what}", section="RFC 3261 §20.14") from None
     if length > limits.body:
         raise SipError("body is too large", status=413, section="RFC 3261 §21.4.11")
+    if length <= _SMALL and len(line) < 64:
+        if len(_LENGTHS) >= 2 * _CACHE:
+            _LENGTHS.clear()
+        _LENGTHS[line] = length
     have = len(message.body)
     if length < have:
         message.body = message.body[:length]
