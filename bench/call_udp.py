@@ -17,7 +17,7 @@ _SECONDS = 5
 
 def run(rig: Rig) -> Later:
     """Seaway beside Kamailio as packaged and Kamailio with its fast allocator."""
-    subjects = [rig.seaway(), rig.kamailio("kamailio"), rig.kamailio("kamailio -x fm")]
+    subjects = [*rig.both(), rig.kamailio("kamailio"), rig.kamailio("kamailio -x fm")]
     callee = rig.callee("callee")
     later = compare(
         rig, NAME, "call", Load("caller", RATE, RATE), Load("caller", RATE, RATE * _SECONDS), subjects

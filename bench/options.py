@@ -13,7 +13,7 @@ _SECONDS = 3
 
 
 def run(rig: Rig) -> Later:
-    subjects = [rig.seaway(), rig.kamailio("kamailio"), rig.kamailio("kamailio -x fm")]
+    subjects = [*rig.both(), rig.kamailio("kamailio"), rig.kamailio("kamailio -x fm")]
     return compare(
         rig, NAME, "OPTIONS", Load("options", _RATE, _RATE), Load("options", _RATE, _RATE * _SECONDS), subjects
     )

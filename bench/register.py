@@ -18,7 +18,7 @@ _USERS = 1000
 
 
 def run(rig: Rig) -> Later:
-    subjects = [rig.seaway(), rig.kamailio("kamailio"), rig.kamailio("kamailio -x fm")]
+    subjects = [*rig.both(), rig.kamailio("kamailio"), rig.kamailio("kamailio -x fm")]
     users = user_file(rig.folder, _USERS)
     return compare(
         rig, NAME, "REGISTER",

@@ -19,6 +19,6 @@ _USERS = 1000
 
 
 def run(rig: Rig) -> Later:
-    subjects = [rig.seaway(names(_USERS)), rig.kamailio("kamailio"), rig.kamailio("kamailio -x fm")]
+    subjects = [*rig.both(names(_USERS)), rig.kamailio("kamailio"), rig.kamailio("kamailio -x fm")]
     loads = [Load("register-digest", _RATE, count, UNTRUSTED, digest=_USERS) for count in (_RATE, _RATE * _SECONDS)]
     return compare(rig, NAME, "registration", loads[0], loads[1], subjects)

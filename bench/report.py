@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import overload
 import relay_srtp
 from figures import Figure
+from subjects import PLAIN
 
 from dataplane import tables
 
@@ -17,6 +18,17 @@ _TITLES = {
         "A call over UDP",
         "INVITE, 100, 180, 200, ACK, BYE, 200 through one node in proxy mode: stateful, record-routed, media not "
         "anchored. 1000 calls a second.",
+    ),
+    "call-tcp": (
+        "A call on a TCP trunk",
+        "The same call without 100, one connection from the caller and one to the callee, 1000 calls a second "
+        "(`bench/trunk_load.py`).",
+    ),
+    "call-tls": ("A call on a TLS trunk", "The same over TLS, both connections made before."),
+    "call-b2bua": (
+        "A call through the B2BUA",
+        "The call over UDP, 500 a second, with a media session of the relay, beside the proxy of an equal node, "
+        "which carries no media.",
     ),
     "options": ("OPTIONS to the node", "Answered with 200, 2000 a second."),
     "register": ("REGISTER without digest", "Refreshes of 1000 bindings from a trusted source, 2000 a second."),
@@ -49,7 +61,8 @@ def render(figures: Sequence[Figure], about: Mapping[str, str]) -> str:
         "the peer's.",
         "",
         "At these modest rates each message wakes the subject, so a call costs more than at saturation, on both "
-        "sides. `kamailio` has the allocator of the package, `kamailio -x fm` the faster one (`-x fm -X fm`); both "
+        "sides. `seaway` has its hot path compiled, `seaway, plain Python` not. `kamailio` has the allocator of the "
+        "package, `kamailio -x fm` the faster one (`-x fm -X fm`); both "
         "have one worker, 1 GB of shared memory, and `bench/kamailio/proxy.cfg`.",
         "",
         "| machine | |",
@@ -71,23 +84,29 @@ def render(figures: Sequence[Figure], about: Mapping[str, str]) -> str:
             lines += relay_srtp.table(rows)
             continue
         title, text = _TITLES[bench]
-        ours = next((each.value for each in rows if each.subject == "seaway"), None)
+        present = {each.subject for each in rows}
+        forms = (
+            ["seaway, B2BUA"] if "seaway, B2BUA" in present else [each for each in ("seaway", PLAIN) if each in present]
+        )
+        heads = "".join(f" {form} / peer |" for form in forms)
         lines += [
             "", f"## {title}", "", text, "",
             f"`{rows[0].command}`", "",
-            f"| subject | {rows[0].unit} | low | high | Seaway / peer |",
-            "|---|---|---|---|---|",
+            f"| subject | {rows[0].unit} | low | high |{heads}",
+            "|---|---|---|---|" + "---|" * len(forms),
         ]  # fmt: skip
+        ours = {each.subject: each.value for each in rows}
         lines += [
-            f"| {each.subject} | {_shown(each.value)} | {_shown(each.low)} | {_shown(each.high)} "
-            f"| {_ratio(each, ours)} |"
+            f"| {each.subject} | {_shown(each.value)} | {_shown(each.low)} | {_shown(each.high)} |"
+            + "".join(f" {_ratio(each, form, ours[form])} |" for form in forms)
             for each in rows
         ]
     return "\n".join([*lines, ""])
 
 
-def _ratio(figure: Figure, ours: float | None) -> str:
-    if figure.subject == "seaway" or ours is None or figure.value < 1:
+def _ratio(figure: Figure, form: str, ours: float) -> str:
+    """How `form` of Seaway compares with what the row is about; between its own forms only the B2BUA is compared."""
+    if figure.subject in (form, PLAIN) or figure.value < 1 or (figure.subject.startswith("seaway") and form == PLAIN):
         return ""
     return f"{ours / figure.value:.2f}"
 

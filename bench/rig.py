@@ -13,10 +13,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from certificates import make
 from figures import Figure, figure
 from processes import Process, cpu_seconds, tree
 from sipp import BenchError, Load, Outcome, callee, run_load
-from subjects import Kamailio, Seaway, Subject
+from subjects import DOMAIN, Kamailio, Seaway, Subject
+
+from seaway.compiled import FOLDER, MANIFEST
 
 __all__ = ["CLEAN", "KAMAILIO_FLAGS", "Later", "Rig", "compare"]
 
@@ -55,11 +58,36 @@ class Rig:
         self._count += 1
         return f"127.0.10.{self._count}", self.folder / f"subject{self._count}"
 
-    def seaway(self, users: Sequence[str] = ()) -> Subject:
-        return self._started(Seaway(*self.place(), users))
+    def seaway(
+        self, users: Sequence[str] = (), *, transport: str = "udp", plain: bool = False, b2bua: bool = False
+    ) -> Subject:
+        certificates = self.certificates if transport == "tls" else None
+        made = Seaway(
+            *self.place(), users, transport=transport, plain=plain, b2bua=b2bua, certificates=certificates
+        )  # fmt: skip
+        return self._started(made)
 
-    def kamailio(self, label: str, *, force_memory: bool = True) -> Subject:
-        return self._started(Kamailio(*self.place(), label, KAMAILIO_FLAGS[label], force_memory=force_memory))
+    def both(self, users: Sequence[str] = (), *, transport: str = "udp") -> list[Subject]:
+        """Seaway with compiled modules and without. Raises `BenchError` when there are none."""
+        if not (FOLDER / MANIFEST).is_file():
+            raise BenchError("no module is compiled here: make setup says why")
+        return [self.seaway(users, transport=transport), self.seaway(users, transport=transport, plain=True)]
+
+    def kamailio(self, label: str, *, force_memory: bool = True, transport: str = "udp") -> Subject:
+        certificates = self.certificates if transport == "tls" else None
+        made = Kamailio(
+            *self.place(), label, KAMAILIO_FLAGS[label], force_memory=force_memory, transport=transport,
+            certificates=certificates,
+        )  # fmt: skip
+        return self._started(made)
+
+    @property
+    def certificates(self) -> Path:
+        """The folder with those of this run."""
+        folder = self.folder / "certificates"
+        if not folder.exists():
+            make(folder, {name: f"{name}.{DOMAIN}" for name in ("core1", "caller", "callee")})
+        return folder
 
     def callee(self, scenario: str) -> Process:
         process = callee(scenario, self.load_core, self.folder)

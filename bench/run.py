@@ -19,6 +19,8 @@ from pathlib import Path
 _ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(_ROOT / "src")]
 
+import call_b2bua  # noqa: E402
+import call_trunk  # noqa: E402
 import call_udp  # noqa: E402
 import dataplane.adding  # noqa: E402
 import dataplane.control  # noqa: E402
@@ -48,15 +50,17 @@ _BENCHES = {
     **{
         each.NAME: each.run
         for each in (
-            memory_registration, memory_idle_call, call_udp, options, register, register_digest, relay_python,
-            relay_srtp, overload,
+            memory_registration, memory_idle_call, call_udp, options, register, register_digest, call_b2bua,
+            relay_python, relay_srtp, overload,
         )
     },
+    call_trunk.TCP: call_trunk.tcp,
+    call_trunk.TLS: call_trunk.tls,
 }  # fmt: skip
 _ORDER = (
-    "call-udp", "options", "register", "register-digest", "memory-registration", "memory-answered-call",
-    "memory-idle-call", "overload", "relay-python", "relay-srtp", "media-rtp", "media-turn", "media-latency",
-    "media-setup", "turn-control",
+    "call-udp", "call-tcp", "call-tls", "call-b2bua", "options", "register", "register-digest",
+    "memory-registration", "memory-answered-call", "memory-idle-call", "overload", "relay-python", "relay-srtp",
+    "media-rtp", "media-turn", "media-latency", "media-setup", "turn-control",
 )  # fmt: skip
 
 

@@ -13,11 +13,23 @@ from pathlib import Path
 from processes import Process, cpu_seconds, start, tree, wait_for
 from sockets import udp_bound
 
-__all__ = ["CALLEE", "TRUSTED", "UNTRUSTED", "BenchError", "Load", "Outcome", "callee", "run_load", "sipp_version"]
+__all__ = [
+    "CALLEE",
+    "TRUNK_CALLEE",
+    "TRUSTED",
+    "UNTRUSTED",
+    "BenchError",
+    "Load",
+    "Outcome",
+    "callee",
+    "run_load",
+    "sipp_version",
+]
 
 TRUSTED = "127.0.12.10"  # the caller whose address is in a neighbour zone
 UNTRUSTED = "127.0.14.10"  # the caller who has to authenticate
 CALLEE = ("127.0.13.10", 5060)
+TRUNK_CALLEE = "127.0.13.11"
 _HERE = Path(__file__).resolve().parent
 _CALLER_PORT = 5070
 _CONTROL = {"caller": 18888, "callee": 18889}  # sipp's own UDP control ports
@@ -30,7 +42,8 @@ class BenchError(Exception):
 @dataclass(frozen=True, slots=True)
 class Load:
     """What to send. `rate` is in units (calls, requests) per second. `digest` is the number of users who register with
-    credentials, by `digest_load.py` instead of sipp."""
+    credentials, by `digest_load.py` instead of sipp; `trunk` is "tcp" or "tls" for calls by `trunk_load.py`, with the
+    certificates in the folder `certificates`."""
 
     scenario: str
     rate: int
@@ -38,6 +51,8 @@ class Load:
     source: str = TRUSTED
     users: Path | None = None  # injection file
     digest: int = 0
+    trunk: str = ""
+    certificates: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +98,11 @@ def run_load(load: Load, target: tuple[str, int], subject: int, core: int, folde
             sys.executable, str(_HERE / "digest_load.py"), target[0], str(target[1]), load.source, str(load.rate),
             str(load.count), str(load.digest),
         ]  # fmt: skip
+    elif load.trunk:
+        command = [
+            sys.executable, str(_HERE / "trunk_load.py"), target[0], str(target[1]), load.source, TRUNK_CALLEE,
+            str(target[1]), str(load.rate), str(load.count), *([str(load.certificates)] if load.certificates else []),
+        ]  # fmt: skip
     else:
         command = [
             *_command("caller", load.scenario, load.source, _CALLER_PORT), f"{target[0]}:{target[1]}",
@@ -104,12 +124,12 @@ def run_load(load: Load, target: tuple[str, int], subject: int, core: int, folde
         used = cpu_seconds(pids) - before
         process.stop()
     try:
-        return Outcome(*(_of_digest(output) if load.digest else _of_sipp(statistics)), used)
+        return Outcome(*(_of_ours(output) if load.digest or load.trunk else _of_sipp(statistics)), used)
     except (OSError, ValueError, LookupError):
         raise BenchError(f"the load {load.scenario} ended with status {status}: {process.tail()}") from None
 
 
-def _of_digest(output: Path) -> tuple[int, int, int]:
+def _of_ours(output: Path) -> tuple[int, int, int]:
     successful, failed, retransmissions = json.loads(output.read_text(encoding="ascii"))
     return successful, failed, retransmissions
 

@@ -11,17 +11,19 @@ from pathlib import Path
 from typing import Protocol
 
 from processes import Process, start, tree, wait_for
-from sipp import CALLEE, TRUSTED, BenchError
+from sipp import CALLEE, TRUNK_CALLEE, TRUSTED, BenchError
 from sockets import udp_bound
 
 from seaway.identity.digest import ha1
 
-__all__ = ["DOMAIN", "PASSWORD", "Kamailio", "Seaway", "Subject", "kamailio_version", "python_environment"]
+__all__ = ["DOMAIN", "PASSWORD", "PLAIN", "Kamailio", "Seaway", "Subject", "kamailio_version", "python_environment"]
 
 DOMAIN = "example.test"
 PASSWORD = "benchmark"
 _HERE = Path(__file__).resolve().parent
 _KAMAILIO = "/usr/sbin/kamailio"
+PLAIN = "seaway, plain Python"
+_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061}
 
 
 class Subject(Protocol):
@@ -39,8 +41,8 @@ class _Started:
 
     label = ""
 
-    def __init__(self, host: str, folder: Path) -> None:
-        self.address = (host, 5060)
+    def __init__(self, host: str, folder: Path, transport: str = "udp") -> None:
+        self.address = (host, _PORTS[transport])
         self._folder = folder
         self._process: Process | None = None
         folder.mkdir(parents=True)
@@ -63,7 +65,7 @@ class _Started:
             raise BenchError(f"{self.label} did not start: {process.tail()}")
 
     def _ready(self, process: Process) -> bool:
-        return udp_bound(*self.address)
+        return udp_bound(self.address[0], 5060)
 
 
 class Seaway(_Started):
@@ -71,10 +73,28 @@ class Seaway(_Started):
 
     label = "seaway"
 
-    def __init__(self, host: str, folder: Path, users: Sequence[str] = ()) -> None:
-        super().__init__(host, folder)
-        (folder / "deployment.toml").write_text(_DEPLOYMENT.format(host=host, domain=DOMAIN), encoding="utf-8")
-        config = _NODE.format(caller=TRUSTED, callee=CALLEE[0], port=CALLEE[1], run=folder / "run")
+    def __init__(
+        self, host: str, folder: Path, users: Sequence[str] = (), *, transport: str = "udp", plain: bool = False,
+        b2bua: bool = False, certificates: Path | None = None,
+    ) -> None:  # fmt: skip
+        """`plain`: without compiled modules; `b2bua`: calls go through the B2BUA instead of the proxy."""
+        super().__init__(host, folder, transport)
+        self._plain = plain
+        self.label = PLAIN if plain else "seaway, B2BUA" if b2bua else "seaway"
+        switches = {f"core_{name}": "true" if name == transport else "false" for name in ("tcp", "tls")}
+        deployment = _DEPLOYMENT.format(host=host, domain=DOMAIN, **switches)
+        (folder / "deployment.toml").write_text(deployment, encoding="utf-8")
+        callee = CALLEE if transport == "udp" else (TRUNK_CALLEE, _PORTS[transport])
+        more = "b2bua = true\n" if b2bua else ""
+        verify = f'verify_name = "callee.{DOMAIN}"\n' if transport == "tls" else ""
+        config = _NODE.format(
+            caller=TRUSTED, callee=callee[0], port=callee[1], run=folder / "run", transport=transport,
+            # A core's port asks for no certificate: callers are known by their address, over TLS too.
+            from_caller="tcp" if transport == "tls" else transport, more=more, verify=verify,
+        )  # fmt: skip
+        if certificates is not None:
+            names = {"ca": "ca.pem", "certificate": "core1.pem", "key": "core1.key"}
+            config += "[tls]\n" + "".join(f'{key} = "{certificates / file}"\n' for key, file in names.items())
         stored = {name: (ha1("MD5", name, DOMAIN, PASSWORD), ha1("SHA-256", name, DOMAIN, PASSWORD)) for name in users}
         config += "".join(
             f'[[user]]\nname = "{name}"\nha1_md5 = "{md5}"\nha1_sha256 = "{sha}"\n'
@@ -85,7 +105,7 @@ class Seaway(_Started):
     def start(self, core: int) -> None:
         run = "import sys; from seaway.admin.cli import main; sys.exit(main())"
         command = [sys.executable, "-c", run, "node", "run", str(self._folder / "node.toml")]
-        self._run(command, core, python_environment())
+        self._run(command, core, {**python_environment(), "SEAWAY_PURE": "1" if self._plain else "0"})
 
     def _ready(self, process: Process) -> bool:
         return (self._folder / "run" / "ready").exists()
@@ -94,17 +114,28 @@ class Seaway(_Started):
 class Kamailio(_Started):
     """`kamailio/proxy.cfg`, one worker. `flags` are further command line arguments."""
 
-    def __init__(self, host: str, folder: Path, label: str, flags: Sequence[str], *, force_memory: bool = True) -> None:
-        super().__init__(host, folder)
+    def __init__(
+        self, host: str, folder: Path, label: str, flags: Sequence[str], *, force_memory: bool = True,
+        transport: str = "udp", certificates: Path | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(host, folder, transport)
         self.label = label
+        callee = f"{CALLEE[0]}:{CALLEE[1]}"
+        if transport != "udp":
+            callee = f"{TRUNK_CALLEE}:{_PORTS[transport]};transport={transport}"
         values = {
             "LISTEN": f"{host}:5060",
             "DOMAIN": DOMAIN,
-            "NEXT_HOP_TEXT": f'"{CALLEE[0]}:{CALLEE[1]}"',
+            "NEXT_HOP_TEXT": f'"{callee}"',
             "TRUSTED_TEXT": f'"{TRUSTED}"',
             "DOMAIN_TEXT": f'"{DOMAIN}"',
             "PASSWORD_TEXT": f'"{PASSWORD}"',
         }
+        if transport != "udp":
+            values["TRUNK"] = f"{transport}:{host}:{_PORTS[transport]}"
+        if certificates is not None:
+            values["CERTIFICATE_TEXT"] = f'"{certificates / "core1.pem"}"'
+            values["KEY_TEXT"] = f'"{certificates / "core1.key"}"'
         defines = [f"{name}={value}" for name, value in values.items()] + (["FORCE_MEMORY"] if force_memory else [])
         self._command = [
             _KAMAILIO, "-DD", "-E", "-f", str(_HERE / "kamailio" / "proxy.cfg"), "-Y", str(folder), *flags,
@@ -115,7 +146,7 @@ class Kamailio(_Started):
         self._run(self._command, core)
 
     def _ready(self, process: Process) -> bool:
-        return udp_bound(*self.address) and len(tree(process.pid)) > 2
+        return udp_bound(self.address[0], 5060) and len(tree(process.pid)) > 2
 
 
 def python_environment() -> dict[str, str]:
@@ -139,8 +170,8 @@ domain = "{domain}"
 pair = true
 sip_calls = true
 [sip]
-core_tcp = false
-core_tls = false
+core_tcp = {core_tcp}
+core_tls = {core_tls}
 [[node]]
 name = "core1"
 role = "core"
@@ -170,15 +201,15 @@ level = "warning"
 name = "callers"
 addresses = ["{caller}"]
 port = 5070
-transport = "udp"
+transport = "{from_caller}"
 monitor = 0
-[[neighbour]]
+{more}[[neighbour]]
 name = "callees"
 addresses = ["{callee}"]
 port = {port}
-transport = "udp"
+transport = "{transport}"
 monitor = 0
-[[rule]]
+{verify}{more}[[rule]]
 priority = 100
 match = ".*"
 target = "callees"
