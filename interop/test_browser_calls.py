@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import pytest
 
 from interop.browser import Browser
 from interop.conftest import WEB_USER, lab_name, wait_for, web_config
-from seaway.lab.accounts import BOB
+from seaway.lab.accounts import ALICE, BOB
 from seaway.lab.dns import DOMAIN
 from seaway.lab.firewall import deployment_text
 from seaway.lab.phones.baresip import Baresip
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.interop
 
 _HERE = Path(__file__).parent
 _PORT = 8000  # of the page, on loopback of its host
-_TONE = 700  # Hz, of the page
+_TONE = 530  # Hz, of the page; the phone has another
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +112,27 @@ def test_a_phone_calls_a_browser(stage: Stage, browser: Browser, bob: Baresip) -
     assert bob.wait("CALL_ESTABLISHED", since=mark, patience=8.0), bob.tail()
     assert browser.call("answered") is True
     _sound_both_ways(stage, browser, bob)
+    bob.command("hold")  # offers of the relay in the dialog
+    time.sleep(0.3)
+    bob.command("resume")
+    time.sleep(0.5)
+    _sound_both_ways(stage, browser, bob)
     assert browser.call("hangUp") == 200
     assert bob.wait("CALL_CLOSED", since=mark, patience=5.0)
     browser.call("endSound")
+
+
+def test_an_aiortc_peer_calls_a_phone(stage: Stage, bob: Baresip) -> None:
+    """Behind the home router as well: all its candidates are of its own network."""
+    assert stage.network is not None
+    plan = stage.network.plan
+    mark = bob.mark()
+    command = [plan.edge_public, "5061", f"edge1.{DOMAIN}", str(stage.pair.ca()), ALICE.name, ALICE.password, DOMAIN]
+    command += [f"sip:{BOB.name}@{DOMAIN}", str(_TONE)]
+    output = stage.network.run("phone-out", ["timeout", "20", sys.executable, str(_HERE / "aiortc_phone.py"), *command])
+    found = json.loads(output.strip().splitlines()[-1])
+    assert (found["registered"], found["status"], found.get("bye")) == (200, 200, 200), found
+    assert found["state"] == "connected" and found["loud"] >= 75, found
+    assert bob.wait("CALL_CLOSED", since=mark, patience=5.0)
+    heard = bob.heard(_TONE)
+    assert heard is not None and heard.tone > 0.8, heard

@@ -8,7 +8,7 @@ async function prepare(bundlePolicy) {
   const sound = new AudioContext();
   await sound.resume();
   const tone = sound.createOscillator();
-  tone.frequency.value = 700;
+  tone.frequency.value = 530;
   const out = sound.createMediaStreamDestination();
   tone.connect(out);
   tone.start();
