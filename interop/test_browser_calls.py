@@ -116,6 +116,7 @@ def test_a_phone_calls_a_browser(stage: Stage, browser: Browser, bob: Baresip) -
     time.sleep(0.3)
     bob.command("resume")
     time.sleep(0.5)
+    assert browser.call("offers") == 3
     _sound_both_ways(stage, browser, bob)
     assert browser.call("hangUp") == 200
     assert bob.wait("CALL_CLOSED", since=mark, patience=5.0)

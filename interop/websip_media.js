@@ -73,6 +73,10 @@ async function restartIce() {
   return found.status;
 }
 
+async function offers() {
+  return phone.offers;
+}
+
 async function endSound() {
   media.peer.close();
   await media.sound.close();

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 
 import pytest
 
@@ -235,3 +236,15 @@ def test_what_signalling_says_again_changes_nothing_and_a_fork_that_won_does() -
     assert FlowKey(runner.address("0.a.rtp"), ALICE) not in runner.flows()
     runner.engine.receive(rtp(9), runner.ports.key_of(runner.address("0.a.rtp")), ALICE, 2.3)
     assert runner.engine.next_output() is None
+
+
+def test_garbage_is_never_more_than_refused() -> None:
+    """Every octet of a good check spoilt, cut short, and random octets: nothing is raised, nobody gets an answer."""
+    good, octets = check(1, use=True), random.Random(5)
+    spoilt = [good[:at] + bytes([good[at] ^ 1 << bit]) + good[at + 1 :] for at in range(len(good)) for bit in (0, 7)]
+    cut = [good[:size] for size in range(len(good))]
+    noise = [good[:20] + octets.randbytes(4 * octets.randrange(1, 40)) for _ in range(500)]
+    it = lite()
+    assert {it.receive(data, EVIL, 1.0) for data in (*spoilt, *cut, *noise)} == {None}
+    assert it.selected is None and not it.admits(EVIL, 1.0)
+    assert it.receive(good, ALICE, 1.0) and it.selected == ALICE
