@@ -48,6 +48,8 @@ class DatagramSender(Protocol):
 
 
 class StreamSender(Protocol):
+    proved: bool  # the peer has proved who it is
+
     def write(self, data: bytes) -> None: ...
     def flush(self) -> None: ...
     def close(self, reason: str) -> None: ...
@@ -168,6 +170,8 @@ class Driver:
             if output.flow.zone is None:  # nobody at the far end of a link that proved itself
                 self.offence(output.category, output.flow.remote[0], output.proven)
         elif isinstance(output, Proved):
+            if (proved := self.streams.get(output.flow.id)) is not None:
+                proved.proved = True
             if output.flow.zone is None:
                 self.relief(output.flow.remote[0])
         elif isinstance(output, LogEvent):

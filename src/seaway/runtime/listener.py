@@ -17,6 +17,7 @@ from seaway.core.sip.io import Address
 from seaway.policy.intrusion import Category
 from seaway.runtime.driver import Driver
 from seaway.runtime.faults import describe
+from seaway.runtime.room import Unproved
 from seaway.runtime.sockets import RowSocket
 from seaway.runtime.stream import StreamConnection, StreamKind
 from seaway.runtime.tls import TlsContexts
@@ -44,6 +45,7 @@ class Connections:
         self._sources: dict[str, int] = {}
         self._count = 0
         self._open: set[StreamConnection] = set()
+        self._unproved = Unproved()
         self._handshakes: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
         self._timer = self._loop.call_later(_SWEEP, self._sweep)
@@ -64,21 +66,35 @@ class Connections:
         held = self._sources.get(counted, 0)
         if held >= self._per_source and kind.zone is None:
             self._driver.offence(Category.FLOOD, source, True)
-        if self._count >= self._limit or held >= self._per_source:
+        if held >= self._per_source or (self._count >= self._limit and not self._make_room()):
             self._driver.counters.add("sip.stream.over_limit")
             sock.close()
             return
         self._count += 1
-        self._sources[counted] = held + 1
-        task = self._loop.create_task(self._open_one(sock, source, kind, context, make))
+        self._sources[counted] = self._sources.get(counted, 0) + 1  # the one that went may have been its own
+        connection = make(kind, self._driver, lambda ended: self._release(ended, source))
+        self._open.add(connection)
+        task = self._loop.create_task(self._open_one(connection, sock, source, context))
+        self._unproved.add(connection, task)
         self._handshakes.add(task)
         task.add_done_callback(self._handshakes.discard)
 
+    def _make_room(self) -> bool:
+        """Close a connection that has proved nothing, rather than refuse whoever comes next (R32)."""
+        found = self._unproved.take(time.monotonic())
+        if found is None:
+            return False
+        connection, task = found
+        self._driver.counters.add("sip.stream.made_room")
+        task.cancel()  # of a handshake that goes on; else it is done
+        connection.abort("others came, and it had proved nothing")
+        connection.forget()
+        return True
+
     async def _open_one(
-        self, sock: socket.socket, source: str, kind: StreamKind, context: ssl.SSLContext | None, make: Make
+        self, connection: StreamConnection, sock: socket.socket, source: str, context: ssl.SSLContext | None
     ) -> None:
-        connection = make(kind, self._driver, lambda ended: self._release(ended, source))
-        self._open.add(connection)
+        kind = connection.kind
         try:
             await self._loop.connect_accepted_socket(
                 lambda: connection,
@@ -94,11 +110,16 @@ class Connections:
             self._driver.log.info("stream.refused", source=source, row=kind.row, reason=describe(error))
             sock.close()
             self._release(connection, source)
+        except asyncio.CancelledError:
+            sock.close()
+            self._release(connection, source)
+            raise
 
     def _release(self, connection: StreamConnection, source: str) -> None:
         if connection not in self._open:
             return
         self._open.discard(connection)
+        self._unproved.discard(connection)
         self._count -= 1
         counted = source_of(source)
         left = self._sources[counted] - 1

@@ -48,7 +48,7 @@ class StreamConnection(asyncio.Protocol):
 
     __slots__ = (
         "_driver", "_ended", "_framer", "_kind", "_pending", "_reason", "_touched", "_transport", "closing", "failure",
-        "flow", "heard", "pinged", "ponged", "since", "spoke", "waits_since",
+        "flow", "heard", "pinged", "ponged", "proved", "since", "spoke", "waits_since",
     )  # fmt: skip
 
     def __init__(self, kind: StreamKind, driver: Driver, ended: Callable[[StreamConnection], None]) -> None:
@@ -64,6 +64,7 @@ class StreamConnection(asyncio.Protocol):
         self.failure: str | None = None  # why it was given up before it was up
         self.flow: Flow | None = None
         self.heard = False  # a whole message has arrived
+        self.proved = False  # by a certificate, or by the answer to a challenge
         self.since = self.waits_since = time.monotonic()  # opened; since when an incomplete message waits
         self.spoke = self.since  # when the last whole message came
         self.pinged: float | None = None  # when we pinged; nothing came since
@@ -85,6 +86,7 @@ class StreamConnection(asyncio.Protocol):
         if tls is not None:
             certificate = tls.getpeercert()
             names = peer_names(certificate)
+            self.proved = bool(names)
             if kind.verify_name is not None:
                 try:
                     names = require_name(certificate, kind.verify_name)
@@ -207,6 +209,14 @@ class StreamConnection(asyncio.Protocol):
         self.pinged = now
         self.write(b"\r\n\r\n")
         self.flush()
+
+    @property
+    def kind(self) -> StreamKind:
+        return self._kind
+
+    def forget(self) -> None:
+        """Count it as gone, before its transport says so."""
+        self._ended(self)
 
     @property
     def connected(self) -> bool:
