@@ -13,6 +13,7 @@ import pytest
 
 from interop.browser import Browser
 from interop.conftest import WEB_USER, lab_name, wait_for, web_config
+from interop.test_restart import _kill
 from seaway.lab.accounts import ALICE, BOB
 from seaway.lab.dns import DOMAIN
 from seaway.lab.firewall import deployment_text
@@ -98,6 +99,9 @@ def test_a_browser_calls_a_phone(stage: Stage, browser: Browser, bob: Baresip) -
     assert bob.wait("CALL_ESTABLISHED", since=mark, patience=5.0)
     _sound_both_ways(stage, browser, bob)
     assert browser.call("restartIce") == 200
+    _sound_both_ways(stage, browser, bob)
+    _kill(stage, "edge1", "relay")  # its successor goes on with keys, pair and credential
+    time.sleep(1.0)
     _sound_both_ways(stage, browser, bob)
     wait_for(lambda: browser.call("measured")["reports"], 6.0, "no RTCP from the phone came to the browser")
     assert browser.call("hangUp") == 200
