@@ -111,6 +111,7 @@ class Control:
         self._screening = Screening(config.policy, self._registered, self._outputs, self.counters)
         self._directing = Directing(self._screening, self._searches, self._proxy, self._dates, self._refusals.refuse)
         self._b2bua.look = self._searches.look
+        self._b2bua.follow_policy(self._directing.refers)
         self._requests = Requests(
             config, self._sides, self._zones, self._paths, self._admission, self._anchor, self._registering,
             self._proxy, self._refusals, authorising, self._searches, self._directing,

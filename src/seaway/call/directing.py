@@ -7,6 +7,8 @@ from heapq import heappop, heappush
 from itertools import count
 
 from seaway.call.admission import Refusal
+from seaway.call.alias_uri import uri_of_alias
+from seaway.call.b2bua.stack import Permitted
 from seaway.call.facts import party_of_uri
 from seaway.call.looking_up import Consulted
 from seaway.call.screening import Screened, Screening
@@ -86,6 +88,31 @@ class Directing:
         context = search.context
         caller = context.user.decode("utf-8", "replace") if context.user is not None else ""
         self._screening.consult(context, search.zone.name, caller, uri, self._dates.wall(now), now, told)
+
+    def refers(
+        self, context: Context, zone: Zone, referrer: bytes, authenticated: bool, uri: bytes, alias: bytes,
+        done: Permitted, now: float,
+    ) -> None:  # fmt: skip
+        """Ask policy whether `referrer`, a party of a call, may have `uri` called (REFER), as about a call of his own:
+        `done(uri, status, why, now)` with what to look for, or `None`. What a script wants later is not asked."""
+
+        def told(screened: Screened, now: float) -> None:
+            if screened.refusal is not None:
+                done(None, screened.refusal.status, screened.refusal.why, now)
+            elif screened.redirect is not None:
+                done(None, 403, "call policy redirects it", now)
+            elif screened.send is None:
+                done(uri, 0, "", now)
+            else:
+                named = (uri_of_alias(b"sip", each.decode("ascii", "replace")) for each in _aliases(screened.send))
+                done(next(filter(None, named), None), 404, "call policy names no alias that can be looked for", now)
+
+        if self._screening:
+            name = alias.decode("utf-8", "replace")
+            wall = self._dates.wall(now)
+            self._screening.refer(context, zone.name, party_of_uri(referrer), authenticated, uri, name, wall, now, told)
+        else:
+            done(uri, 0, "", now)
 
     def next_deadline(self) -> float | None:
         """When the time that a script gives to a call is over."""

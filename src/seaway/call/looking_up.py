@@ -47,13 +47,13 @@ class LookUps:
         self._going = going
         self._decisions = decisions
         self._suffixes = finder.enum
-        self._targets = frozenset((POLICY_SERVICE, *finder.enum))
+        self.targets = frozenset((POLICY_SERVICE, *finder.enum))
         self._locator = locator
         self.consult: Callable[[Search, bytes, Consulted, float], None] | None = None
 
     def before(self, search: Search, step: Step, now: float) -> bool | None:
         """Ask what in a step has to be asked before the rest. `None`: there is nothing; else as `advance`."""
-        asked = [each for each in step.choices if each.rule.target in self._targets]
+        asked = [each for each in step.choices if each.rule.target in self.targets]
         if not asked:
             return None
         others = tuple(each for each in step.choices if each not in asked)

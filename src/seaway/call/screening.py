@@ -18,7 +18,7 @@ from seaway.core.sip.context import Context
 from seaway.policy.call_policy import CallPolicy
 from seaway.policy.call_rules import Caller
 from seaway.policy.cpl.errors import CplError
-from seaway.policy.cpl.facts import CallFacts
+from seaway.policy.cpl.facts import CallFacts, Party
 from seaway.policy.cpl.nodes import Script
 from seaway.policy.cpl.read import read_script
 from seaway.policy.cpl.run import AskWhere, Continue, Decision, ProxyTo, RedirectTo, RejectWith, Run
@@ -74,16 +74,39 @@ class Screening:
         `zone` is where it comes from, `caller` the name that was proved (empty: none), `wall` the Unix time.
         """
         said = Caller(zone, caller_alias(context), bool(caller) or context.authenticated)
+        ask = context.request.method == b"INVITE"
+        self._screen(context, said, alias, lambda: facts_of(context, zone, caller, wall), done, now, ask=ask)
+
+    def refer(
+        self, context: Context, zone: str, referrer: Party, authenticated: bool, uri: bytes, alias: str, wall: float,
+        now: float, done: Done,
+    ) -> None:  # fmt: skip
+        """Decide whether `referrer`, who sent the REFER of `context`, may have `uri` called, as for a call of his."""
+        name = f"{referrer.user}@{referrer.host}" if referrer.user and referrer.host else ""
+        proved = name if authenticated else ""
+
+        def facts() -> CallFacts:
+            there = party_of_uri(uri)
+            found = facts_of(context, zone, proved, wall)
+            return replace(found, origin=referrer, destination=there, original_destination=there)
+
+        self._screen(context, Caller(zone, name, authenticated), alias, facts, done, now, ask=True)
+
+    def _screen(
+        self, context: Context, said: Caller, alias: str, facts_of_it: Callable[[], CallFacts], done: Done, now: float,
+        *, ask: bool,
+    ) -> None:  # fmt: skip
+        """Rules first; then, when that is to be asked, script or service."""
         rule = self._policy.rules.decide(said, alias)
         if rule is not None and rule.action == "reject":
             self._counters["policy.rejected"] += 1
             why = f"call rule {rule.priority} rejects it"
             done(Screened(Refusal(rule.status, why, phrase=rule.reason)), now)
             return
-        if context.request.method != b"INVITE" or (self._policy.script is None and self._policy.always is None):
+        if not ask or (self._policy.script is None and self._policy.always is None):
             done(Screened(), now)
             return
-        facts = facts_of(context, zone, caller, wall)
+        facts = facts_of_it()
         if self._policy.always is not None:
             self._ask(self._policy.always, context, facts, done, now)
         elif self._policy.script is not None:
@@ -128,8 +151,9 @@ class Screening:
         self._token += 1
         self._asked[self._token] = _Asked(context, facts, done)
         flow = context.flow
+        method = "INVITE" if context.request.method == b"REFER" else context.request.method.decode("ascii")
         form = form_of(
-            facts, method=context.request.method.decode("ascii"), call=str(self._token), address=flow.remote[0],
+            facts, method=method, call=str(self._token), address=flow.remote[0],
             port=flow.remote[1], transport=flow.transport,
         )  # fmt: skip
         self._outputs.append(AskPolicy(self._token, form))

@@ -134,14 +134,14 @@ class Searches:
                 reason = "another fork answered" if status < 300 else f"refused with {status}"
                 self._anchor.end(call, reason, now)
 
-    def look(self, uri: bytes, zone: Zone, now: float) -> tuple[Found, bytes]:
+    def look(self, uri: bytes, zone: Zone, authenticated: bool, now: float) -> tuple[Found, bytes]:
         """Where `uri`, which somebody in `zone` has named (REFER), is by the dial plan: the first step that leads
-        anywhere, without ENUM; and its alias. Raises `SipError`."""
+        anywhere, without ENUM and policy service; and its alias. Raises `SipError`."""
         alias = self._paths.alias(uri)
-        decision = self._decisions.about(alias, zone, True) if alias is not None else None
+        decision = self._decisions.about(alias, zone, authenticated) if alias is not None else None
         for step in decision.steps if decision is not None else ():
             for choice in step.choices:
-                if choice.rule.target in self._finder.enum:
+                if choice.rule.target in self.lookups.targets:
                     continue
                 there = uri
                 if choice.alias.encode("ascii") != alias:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from seaway.wire.sdp.session import parse_sdp
 
 from ...support.messages import sdp
 from ...support.ua import Ua
-from .bench import ALICE, BOB, Bench
+from .bench import ALICE, BOB, SETTINGS, Bench
 
 
 def restarted(bench: Bench) -> None:
@@ -61,6 +62,16 @@ def test_a_change_after_a_restart() -> None:
     bench.core.disconnect(None, bench.net.now)
     bench.net.drain(bench.host)
     bench.over()
+
+
+@pytest.mark.parametrize("authentication", ["check", "do-not-check"])
+def test_who_counts_as_authenticated_does_so_after_a_restart(authentication: Any) -> None:
+    """For REFER: nobody gets more rights by it."""
+    bench = Bench(local_zone=replace(SETTINGS, authentication=authentication))
+    bench.talking()
+    restarted(bench)
+    legs = [leg for found in bench.core._b2bua._legs.values() for leg in found]
+    assert [leg.authenticated for leg in legs] == [authentication == "check"] * 2
 
 
 def test_a_zone_that_demands_encryption_does_so_after_a_restart() -> None:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
+
+from seaway.policy.call_policy import CallPolicy
+from seaway.policy.call_rules import CallRule, CallRules
+from seaway.policy.cpl.read import read_script
+from seaway.policy.search_settings import SearchRule
+from seaway.policy.service import ServiceSettings
 
 from ...support.messages import sdp
 from ...support.ua import Came, Ua, values
-from .bench import ALICE, BOB, CAROL, DAVE, Bench
+from .bench import ALICE, BOB, CAROL, DAVE, SETTINGS, Bench
 
 TO_CAROL = "Refer-To: <sip:carol@example.test>"
 
@@ -110,6 +119,76 @@ def test_nobody_is_there() -> None:
     assert refer.final == 202
     assert fragments(bob)[-1] == ("SIP/2.0 404 Not Found", "terminated")
     assert len(bench.calls()) == 1
+
+
+def script(action: str) -> CallPolicy:
+    """`action` on calls to Carol."""
+    switch = f'<address-switch field="destination"><address is="sip:carol@example.test">{action}</address>'
+    return CallPolicy(script=read_script(f"<cpl><outgoing>{switch}</address-switch></outgoing></cpl>".encode()))
+
+
+PLAN = (
+    SearchRule(10, "registrations", pattern="carol@.*", authenticated=True),
+    SearchRule(20, "registrations", pattern="bob@.*"),
+)
+BY_RULE = CallRule(10, "reject", "", None, "regex", "bob@.*", "prefix", "carol", 480)
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"policy": CallPolicy(CallRules([BY_RULE]))}, 480),
+        ({"policy": CallPolicy(CallRules([replace(BY_RULE, source="alice@.*")]))}, 0),
+        ({"policy": CallPolicy(CallRules([replace(BY_RULE, authenticated=False)]))}, 0),
+        ({"policy": script('<reject status="603"/>')}, 603),
+        ({"policy": script('<location url="sip:else@example.test"><redirect/></location>')}, 403),
+        ({"policy": script('<location url="sip:nobody@example.test"><proxy/></location>')}, 404),
+        ({"search_rules": PLAN, "rules": (), "local_zone": SETTINGS}, 0),
+        ({"search_rules": PLAN, "rules": (), "local_zone": replace(SETTINGS, authentication="do-not-check")}, 404),
+        ({"search_rules": (SearchRule(10, "policy-service", pattern="carol@.*"), *PLAN[1:]), "rules": ()}, 404),
+    ],
+)
+def test_by_refer_nobody_reaches_more_than_by_a_call(changes: dict[str, Any], status: int) -> None:
+    """Neither call policy nor what only authenticated callers may is passed by."""
+    bench = Bench(**changes)
+    _, bob, carol, _, _, refer = referred(bench)
+    bench.net.run(0.5)
+    assert refer.final == 202 and len([each for each in carol.history if each.request.method == b"INVITE"]) == (
+        not status
+    )
+    said = fragments(bob)[-1]
+    assert said[0].startswith(f"SIP/2.0 {status or 100} ") and said[1] == ("terminated" if status else "active")
+
+
+def test_a_policy_script_sends_a_referred_party_elsewhere() -> None:
+    bench = Bench(policy=script('<location url="sip:dave@example.test"><proxy/></location>'))
+    dave = bench.ua("dave")
+    referred(bench)
+    assert dave.take("INVITE")
+
+
+def test_a_policy_service_is_asked_about_a_transfer() -> None:
+    bench = Bench(policy=CallPolicy(service=ServiceSettings("https://policy.test/")))
+    asked: list[tuple[str, str, str]] = []
+
+    def answer(form: dict[str, str]) -> tuple[float, bytes | None, str]:
+        asked.append((form["AUTHENTICATED_SOURCE_ALIAS"], form["DESTINATION_ALIAS"], form["METHOD"]))
+        return 0.5, b"<cpl/>", ""
+
+    bench.host.policy = answer
+    alice, bob, sent, came = bench.calling()
+    bob.reply(came, 200, sdp(BOB, 40000))
+    bench.net.run(0.5)
+    carol = bench.ua("carol")
+    bob.automatic[b"NOTIFY"] = 200
+    bob.ask(bob.dialog(came), "REFER", b"", TO_CAROL)
+    bench.net.run(0.1)
+    assert asked[1:] == [("bob@example.test", "carol@example.test", "INVITE")]
+    assert not [each for each in carol.history if each.request.method == b"INVITE"], "not before the answer"
+    alice.ask(next(iter(sent.dialogs.values())), "BYE")
+    bench.net.run(1.0)
+    assert not [each for each in carol.history if each.request.method == b"INVITE"], "nobody waits for it any more"
+    bench.over()
 
 
 def test_the_party_that_stays_refuses() -> None:

@@ -18,7 +18,7 @@ from seaway.call.b2bua.refresh import due
 from seaway.call.b2bua.replaces import Replaces, parse_replaces
 from seaway.call.b2bua.secure import enforced
 from seaway.call.b2bua.setup import Setup
-from seaway.call.b2bua.stack import Look, Stack
+from seaway.call.b2bua.stack import Look, Permit, Stack
 from seaway.call.b2bua.takeover import Takeover
 from seaway.call.config import ControlConfig
 from seaway.call.events import MediaCommand
@@ -88,6 +88,10 @@ class B2bua:
     @look.setter
     def look(self, look: Look) -> None:
         self._stack.look = look
+
+    def follow_policy(self, permit: Permit) -> None:
+        """`permit` is asked about what a party of a call has named."""
+        self._stack.permit = permit
 
     # -- new calls
 

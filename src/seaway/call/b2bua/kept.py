@@ -46,6 +46,7 @@ def _leg(leg: Leg, with_sdp: bool) -> dict[str, object]:
     dialog = leg.dialog
     return {
         "zone": leg.zone.name,
+        "authenticated": leg.authenticated,
         "payload": _text(leg.payload),
         "contact": _text(leg.contact),
         "side": leg.side,
@@ -98,6 +99,7 @@ def _made(call: B2buaCall, stack: Stack, data: Any, zone_of: Callable[[str], Zon
     timer.interval, timer.since = _number(interval), now
     leg = Leg(call, stack, dialog, zone, _octets(data["payload"]), _octets(data["contact"]), data["side"], timer)
     leg.allow = frozenset(_octets(each) for each in data["allow"])
+    leg.authenticated = data.get("authenticated") is True
     leg.offers.done = 1
     leg.origin.state = data["origin"]
     if data["sdp"]:

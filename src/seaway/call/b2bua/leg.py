@@ -35,15 +35,18 @@ class Leg:
     on this leg. `peer` is the leg at the other end; it changes with a transfer."""
 
     __slots__ = (
-        "allow", "bye_waits", "call", "contact", "dialog", "expiry", "invite_in", "invite_out", "local_sdp", "media",
-        "offers", "origin", "payload", "peer", "receiver", "refer_ids", "remote_sdp", "sender", "side", "source",
-        "stack", "supported", "timer", "transfer", "zone",
+        "allow", "authenticated", "bye_waits", "call", "contact", "dialog", "expiry", "invite_in", "invite_out",
+        "local_sdp", "media", "offers", "origin", "payload", "peer", "receiver", "refer_ids", "remote_sdp", "sender",
+        "side", "source", "stack", "supported", "timer", "transfer", "zone",
     )  # fmt: skip
 
     def __init__(
         self, call: B2buaCall, stack: Stack, dialog: Dialog, zone: Zone, payload: bytes, contact: bytes, side: LegName,
         timer: SessionTimer,
     ) -> None:  # fmt: skip
+        self.authenticated = zone.trusted or (zone.kind == "local" and zone.settings.authentication != "do-not-check")
+        """Whether the peer counts as authenticated in what it may reach by REFER; for whoever called, as the call did.
+        Somebody who was called is taken for whom the zone knows, strangers are strangers."""
         self.call = call
         self.stack = stack
         self.dialog = dialog

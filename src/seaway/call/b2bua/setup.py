@@ -187,6 +187,7 @@ class Setup:
         a.media = b.media
         a.learn(self._context.request)
         a.source, a.invite_in = self._context.flow, self._incoming
+        a.authenticated = self._context.authenticated
         if self._offer:
             a.offers.received_offer()
             a.remote_sdp = self._offer

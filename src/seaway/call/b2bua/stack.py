@@ -28,10 +28,13 @@ from seaway.wire.errors import WireError
 from seaway.wire.sip.errors import SipError
 from seaway.wire.sip.message import Request, Response
 
-__all__ = ["ALLOW", "Exchange", "Look", "Stack"]
+__all__ = ["ALLOW", "Exchange", "Look", "Permit", "Permitted", "Stack"]
 
 Headers = tuple[tuple[bytes, bytes], ...]
-Look = Callable[[bytes, Zone, float], tuple[Found, bytes]]
+Look = Callable[[bytes, Zone, bool, float], tuple[Found, bytes]]
+Permitted = Callable[[bytes | None, int, str, float], None]
+"""Told the URI to look for, or `None` with status and reason."""
+Permit = Callable[[Context, Zone, bytes, bool, bytes, bytes, Permitted, float], None]
 ALLOW = b"INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE"
 _USER = b"b2bua"
 
@@ -65,7 +68,8 @@ class Stack:
         self.counters = counters
         self.random = random
         self.timers = Timers()
-        self.look: Look = lambda uri, zone, now: (Found(None, [], 404), b"")  # `Searches.look`
+        self.look: Look = lambda uri, zone, authenticated, now: (Found(None, [], 404), b"")  # `Searches.look`
+        self.permit: Permit  # `Directing.refers`
         self.note: Callable[[Any], None] = lambda call: None  # `B2bua.note`: a call has something new to be kept
         self.session_due: Callable[[Any, float], None] = lambda leg, now: None  # `refresh.due`
         self.clock = 0.0  # `now` of what is being handled: for answers of the relay, which come without it
@@ -176,10 +180,10 @@ class Stack:
 
     # -- the rest
 
-    def search(self, uri: bytes, ingress: Zone, now: float) -> tuple[Found, bytes]:
+    def search(self, uri: bytes, ingress: Zone, authenticated: bool, now: float) -> tuple[Found, bytes]:
         """Where a URI that a party of a call has named is, by the dial plan, and its alias."""
         try:
-            return self.look(uri, ingress, now)
+            return self.look(uri, ingress, authenticated, now)
         except SipError as error:
             return Found(None, [], error.status, error.what), b""
 

@@ -34,6 +34,7 @@ class Takeover(ReInvite):
             stack.contact(context.flow), "a", SessionTimer(stack.wishes(zone)),
         )  # fmt: skip
         leg.media, leg.source, leg.peer = self._record, context.flow, stays
+        leg.authenticated = context.authenticated
         leg.learn(context.request)
         stays.media, stays.side, stays.peer = self._record, "b", leg
         call.add(leg)

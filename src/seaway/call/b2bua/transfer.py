@@ -26,8 +26,9 @@ from seaway.core.sip.dialog import Dialog
 from seaway.core.sip.io import Flow, Hop
 from seaway.core.sip.offer_answer import glare_delay
 from seaway.core.sip.session_timer import SessionTimer
+from seaway.wire.sip.errors import SipError
 from seaway.wire.sip.message import Response
-from seaway.wire.sip.nameaddr import NameAddr
+from seaway.wire.sip.nameaddr import NameAddr, uri_of
 
 __all__ = ["Transfer"]
 
@@ -77,11 +78,34 @@ class Transfer:
         if replaced is not None and replaced.peer is not None and replaced.confirmed:
             self._join(replaced, replaced.peer, now)
         else:
-            self._call(where.uri, where.replaces, now)
+            self._ask_policy(where.uri, where.replaces, now)
+
+    def _ask_policy(self, uri: bytes, replaces: Replaces | None, now: float) -> None:
+        """Whoever refers may reach what a call of his own may."""
+
+        def permitted(target: bytes | None, status: int, why: str, when: float) -> None:
+            if self._over:
+                return
+            if target is None:
+                self._fail(status, why, when)
+            else:
+                self._call(target, replaces, when)
+
+        leg, stack = self.leg, self._stack
+        try:
+            alias = stack.paths.alias(uri)
+        except SipError as error:
+            self._fail(error.status, error.what, now)
+            return
+        if alias is None:
+            self._fail(404, "Refer-To has no user", now)
+            return
+        referrer = uri_of(leg.dialog.remote)
+        stack.permit(self._context, leg.zone, referrer, leg.authenticated, uri, alias, permitted, now)
 
     def _call(self, uri: bytes, replaces: Replaces | None, now: float) -> None:
         stack = self._stack
-        found, alias = stack.search(uri, self.leg.zone, now)
+        found, alias = stack.search(uri, self.leg.zone, self.leg.authenticated, now)
         if not found.targets:
             self._fail(found.status, found.why, now)
             return
