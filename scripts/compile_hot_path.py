@@ -26,12 +26,14 @@ FLAGS = ("-shared", "-fPIC", "-g0", "-w", "-fno-strict-aliasing", "-fwrapv", "-D
 DEFINES = ("-DCYTHON_CLINE_IN_TRACEBACK=0", "-DCYTHON_PROFILE=0", "-DCYTHON_TRACE=0")
 
 HOT = (
-    "wire.digits", "wire.sip.lexer", "wire.sip.message", "wire.sip.nameaddr", "wire.sip.via",
+    "wire.digits", "wire.sip.lexer", "wire.sip.message", "wire.sip.nameaddr", "wire.sip.via", "wire.sip.framing",
     "core.sip.build", "core.sip.client", "core.sip.server", "core.sip.timers", "core.sip.tokens",
     "core.sip.topvia", "core.sip.routing", "core.sip.layer", "core.sip.proxy", "core.sip.onward", "core.sip.context",
-    "core.sip.loops", "core.sip.forking", "core.sip.carrier", "core.sip.sides",
-    "call.control", "call.requests", "call.searching", "call.search", "call.paths", "call.finding",
-    "call.admission", "call.registering", "identity.digest", "identity.nonce", "runtime.driver", "runtime.burst",
+    "core.sip.loops", "core.sip.forking", "core.sip.carrier", "core.sip.sides", "core.sip.registrar",
+    "core.sip.registration",
+    "call.control", "call.requests", "call.searching", "call.search", "call.paths", "call.finding", "call.authorising",
+    "call.admission", "call.registering", "identity.digest", "identity.nonce",
+    "runtime.driver", "runtime.burst", "runtime.udp", "runtime.stream",
 )  # fmt: skip
 """Modules below `seaway`. Each must behave the same in both forms: the tests run with both."""
 

@@ -247,7 +247,10 @@ class Registrar:
         current = {each.key: each for each in self._bindings.get(aor, ()) if each.expires > now}
         after = set(current)
         for each in wanted:
-            (after.add if each.expires else after.discard)(each.key)
+            if each.expires:
+                after.add(each.key)
+            else:
+                after.discard(each.key)
         growth = len(after) - len(current)
         if growth > 0 and len(after) > self._bounds.contacts_per_user:
             return RegistrarResult(403)
