@@ -53,10 +53,11 @@ def test_map_of_a_deployment(deployment: Path, capsys: pytest.CaptureFixture[str
         (["map", "firewall", "{deployment}", "--at", "outer", "--interface", "x"], 2, "ZONE=INTERFACE"),
         (["node", "check", "{tmp}/none.toml"], 2, "cannot be read"),
         (["node", "run", "{deployment}", "--ready-fd", "77"], 2, "no such descriptor"),
-        (["status", "--run-dir", "{tmp}"], 1, "is the process that serves it running?"),
-        (["alarms", "--run-dir", "{tmp}"], 1, "is the process that serves it running?"),
+        (["status", "--run-dir", "{tmp}"], 1, "no node runs there; start it with `seaway node run CONFIG.toml`"),
+        (["alarms", "--run-dir", "{tmp}"], 1, "no node runs there; start it with `seaway node run CONFIG.toml`"),
+        (["status", "--run-dir", "{tmp}/none"], 2, "there is no such folder; give run_dir of the node's file"),
         (["alarms", "acknowledge"], 2, "say which alarm"),
-        (["metrics", "--run-dir", "{tmp}"], 1, "is the process that serves it running?"),
+        (["metrics", "--run-dir", "{tmp}"], 1, "no node runs there; start it with `seaway node run CONFIG.toml`"),
     ],
 )
 def test_errors_are_one_line(

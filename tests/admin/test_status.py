@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from seaway.admin.errors import UsageError
-from seaway.admin.status import _only_node, table
+from seaway.admin.status import _only_node
+from seaway.admin.table import table
 
 
 def test_rows_become_atable() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from seaway.call.config import NeighbourZone, Rule, User
 from seaway.call.control import Control
-from seaway.call.events import Offence, Proved
+from seaway.call.events import LogEvent, Offence, Proved
 from seaway.core.sip.io import Flow, Send, SendTo
 from seaway.identity.digest import Challenge, answer, ha1
 from seaway.wire.sip.auth import digest_parameters
@@ -30,6 +30,7 @@ class Desk:
         self.dialled: list[SendTo] = []
         self.offences: list[Offence] = []
         self.proved: list[Flow] = []
+        self.log: list[LogEvent] = []
         self._number = 0
 
     def udp(self, host: str = "192.0.2.10", port: int = 5060, nic: str = "inner") -> Flow:
@@ -47,6 +48,8 @@ class Desk:
                 self.offences.append(output)
             elif isinstance(output, Proved):
                 self.proved.append(output.flow)
+            elif isinstance(output, LogEvent):
+                self.log.append(output)
         self.sent += sent
         return sent
 
@@ -249,6 +252,24 @@ def test_a_nonce_expires_and_is_stale() -> None:
     assert desk.status(data, desk.udp()) == 401
     assert all("stale=true" in each for each in header(desk.sent[-1][2], "www-authenticate"))
     assert not [each for each in desk.control._outputs if getattr(each, "event", "") == "request.refused"]
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "algorithm", "why"),
+    [
+        ("alice", "wrong", None, "wrong password of user alice"),
+        ("nobody", "x", None, "there is no user nobody on this node"),
+        ("old", "secret-old", "SHA-256", "user old has no ha1_sha256 on this node"),
+    ],
+)
+def test_the_log_says_why_credentials_were_refused(user: str, password: str, algorithm: str | None, why: str) -> None:
+    forms = {each: ha1(each, "alice", "example.test", "secret-alice") for each in ("SHA-256", "MD5")}
+    old = User("old", {"MD5": ha1("MD5", "old", "example.test", "secret-old")})
+    desk = Desk(users=(User("alice", forms), old))
+    assert (
+        desk.prove("MESSAGE", "sip:bob@example.test", user, desk.udp(), password=password, algorithm=algorithm) == 407
+    )
+    assert [each.fields["why"] for each in desk.log if each.event == "request.refused"] == [why]
 
 
 def test_credentials_work_once_and_only_from_their_source() -> None:

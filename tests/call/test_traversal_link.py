@@ -118,7 +118,7 @@ def test_a_wrong_password() -> None:
     assert pair.zones() == ("failed", "failed")
     why = reason(pair, pair.core)
     assert why == "the edge answered OPTIONS with 401: check user and password of the traversal zone on both nodes"
-    assert reason(pair, pair.edge) == "wrong user or password from 10.0.0.1"
+    assert reason(pair, pair.edge).startswith("wrong user or password from 10.0.0.1: check user and password")
     assert "not-it" not in repr([each.fields for each in pair.core.log + pair.edge.log])
 
 
@@ -148,6 +148,17 @@ def test_no_certificate_is_refused() -> None:
     pair.net.run(0.1)
     assert stranger.closed
     assert reason(pair, pair.edge) == "the certificate of 10.0.0.66 carries no name, not core.example.test"
+
+
+def test_a_handshake_that_failed_is_shown_until_the_zone_is_active() -> None:
+    pair = Pair(start=False)
+    pair.edge.core.link_refused("traversal", "10.0.0.1 connected, but TLS failed", 0.0)
+    assert reason(pair, pair.edge) == "10.0.0.1 connected, but TLS failed"
+    pair.edge.core.link_refused("no such zone", "nothing", 0.0)
+    pair.net.run(5)
+    assert pair.zones() == ("active", "active")
+    pair.edge.core.link_refused("traversal", "a scanner in the DMZ", 5.0)
+    assert pair.zones() == ("active", "active")
 
 
 def test_back_off_and_recovery() -> None:

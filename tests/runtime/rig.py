@@ -104,6 +104,7 @@ class EchoCore:
         self.received: list[tuple[bytes, Flow]] = []
         self.opened: list[Flow] = []
         self.closed: list[tuple[Flow, str]] = []
+        self.refused: list[tuple[str, str]] = []
         self.pongs = 0
         self.sent: list[tuple[int, Flow]] = []
         self.failed: list[tuple[int, str]] = []
@@ -113,6 +114,9 @@ class EchoCore:
         self._token = 0
 
     def start(self, now: float) -> None: ...
+
+    def link_refused(self, zone: str, reason: str, now: float) -> None:
+        self.refused.append((zone, reason))
 
     def receive(self, data: bytes, flow: Flow, now: float) -> None:
         if b"boom" in data:

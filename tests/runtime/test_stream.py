@@ -495,7 +495,10 @@ def test_a_stranger_behind_the_right_address_gets_nothing(files: Path, tmp_path:
             core = Core(files)
             core.send(zone_hop(), message(1))
             await until(lambda: bool(core.core.failed))
-            assert "certificate was refused" in core.core.failed[0][1] and made.core.received == []
+            assert "certificate was refused: its CA is not in ca" in core.core.failed[0][1] and made.core.received == []
+            await until(lambda: bool(made.core.refused))
+            zone, why = made.core.refused[0]
+            assert zone == "pair" and why.startswith(f"{CORE} connected, but ")
 
     run(main)
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import sys
 
-__all__ = ["UsageError", "exit_status"]
+__all__ = ["FINDING", "UsageError", "exit_status"]
+
+FINDING = 1
+"""Exit status of a command that worked and found something that is not as it should be."""
 
 # By name and module, so that a command that never loaded the module does not load it for this.
 _WRONG_INPUT = (

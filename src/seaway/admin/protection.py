@@ -6,7 +6,8 @@ import argparse
 import json
 
 from seaway.admin.errors import UsageError
-from seaway.admin.status import ask, command, run_dir_of, table
+from seaway.admin.status import ask, command, run_dir_of
+from seaway.admin.table import table
 
 __all__ = ["show", "unblock"]
 

@@ -1,26 +1,29 @@
-"""`seaway status`: asks a running node over its control socket."""
+"""`seaway status`: asks a running node over its control socket. What keeps a node from answering is one line."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import json
+import os
 from pathlib import Path
 from typing import Any
 
-from seaway.admin.errors import UsageError
+from seaway.admin.errors import FINDING, UsageError
+from seaway.admin.table import table
 from seaway.runtime import ipc
 from seaway.runtime.control_protocol import CONTROL_SOCKET, MAX_ANSWER
 
-__all__ = ["ask", "command", "run_dir_of", "show", "table"]
+__all__ = ["ask", "command", "run_dir_of", "show"]
 
 _RUN = Path("/run/seaway")
 
 
 def show(options: argparse.Namespace) -> int:
+    """Ends with 1 when the overview says that the node is not well."""
     rows = ask(run_dir_of(options), options.show)
-    print(json.dumps(rows, indent=2) if options.json else table(rows), end="\n")
-    return 0
+    print(json.dumps(rows, indent=2) if options.json else table(rows))
+    return FINDING if options.show == "status" and rows and rows[0].get("health", "ok") != "ok" else 0
 
 
 def run_dir_of(options: argparse.Namespace) -> Path:
@@ -29,7 +32,7 @@ def run_dir_of(options: argparse.Namespace) -> Path:
 
 
 def ask(run_dir: Path, view: str, timeout: float = 5.0) -> list[dict[str, Any]]:
-    """The rows of one view. Raises `IpcError` when no node answers there."""
+    """The rows of one view. Raises `IpcError` when no node answers there, `UsageError` when there can be none."""
     rows: list[dict[str, Any]] = command(run_dir, {"show": view}, timeout)["rows"]
     return rows
 
@@ -38,40 +41,40 @@ def command(run_dir: Path, question: dict[str, str], timeout: float = 5.0) -> di
     """The answer to one question. Raises `IpcError` when no node answers there, `UsageError` when it refuses."""
     path = run_dir / CONTROL_SOCKET
     line = json.dumps(question).encode() + b"\n"
-    reply: dict[str, Any] = json.loads(asyncio.run(ipc.ask(path, line, max_line=MAX_ANSWER, timeout=timeout)))
+    try:
+        reply: dict[str, Any] = json.loads(asyncio.run(ipc.ask(path, line, max_line=MAX_ANSWER, timeout=timeout)))
+    except ipc.IpcError as error:
+        raise _unreachable(run_dir, error) from None
     if "error" in reply:
-        raise UsageError(f"{path}: {reply['error']}")
+        raise UsageError(f"{run_dir}: {reply['error']}")
     return reply
 
 
+def _unreachable(run_dir: Path, error: ipc.IpcError) -> Exception:
+    """What keeps the node from answering, told from the folder's state."""
+    cause = error.__cause__
+    if isinstance(cause, PermissionError):
+        return ipc.IpcError(run_dir, "permission denied", "only root and the node's own user may ask: use sudo")
+    if isinstance(cause, FileNotFoundError):
+        if not run_dir.is_dir():
+            return UsageError(f"{run_dir}: there is no such folder; give run_dir of the node's file with --run-dir")
+        return ipc.IpcError(run_dir, "no node runs there", "start it with `seaway node run CONFIG.toml`")
+    if isinstance(cause, ConnectionRefusedError):
+        why = "no node runs there; it did not end in order"
+        return ipc.IpcError(run_dir, why, "look at the end of its log, then start it again")
+    return error
+
+
 def _only_node() -> Path:
-    found = [each.parent for each in _RUN.glob(f"*/{CONTROL_SOCKET}")]
+    try:
+        folders = list(_RUN.iterdir()) if _RUN.is_dir() else []
+        found = [each for each in folders if (each / CONTROL_SOCKET).exists()]
+    except PermissionError:
+        remedy = "only root and the node's own user may ask: use sudo"
+        raise UsageError(f"{_RUN}: permission denied; {remedy}") from None
     if len(found) == 1:
         return found[0]
-    names = ", ".join(str(each) for each in sorted(found)) or f"none under {_RUN}"
+    if not found and os.geteuid() != 0 and folders:
+        raise UsageError(f"say which node with --run-dir (none under {_RUN} that this user may ask; try sudo)")
+    names = ", ".join(str(each) for each in sorted(found)) or f"none runs under {_RUN}"
     raise UsageError(f"say which node with --run-dir (there is: {names})")
-
-
-def table(rows: list[dict[str, Any]]) -> str:
-    """Text for people: a line for each row, or for each field of a single wide one."""
-    if not rows:
-        return "none"
-    if len(rows) == 1 and len(rows[0]) > 8:
-        width = max(len(key) for key in rows[0])
-        return "\n".join(f"{key:<{width}}  {_cell(value)}" for key, value in rows[0].items())
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    lines = [columns, *([_cell(row.get(column)) for column in columns] for row in rows)]
-    widths = [max(len(line[at]) for line in lines) for at in range(len(columns))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
-
-
-def _cell(value: object) -> str:
-    if value is None or value == "":
-        return "-"
-    if isinstance(value, list):
-        return ",".join(_cell(each) for each in value) or "-"
-    if isinstance(value, dict):
-        return " ".join(f"{key}={_cell(each)}" for key, each in value.items()) or "-"
-    return str(value)

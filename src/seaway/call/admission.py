@@ -91,7 +91,7 @@ class Admission:
                 if verdict is Verdict.ACCEPTED:
                     value = next(each for each in values if self._realm in each)
                     return Elsewhere(zone, domain, credentials, value)
-                return self._refused(credentials, verdict, source, proxy, now)
+                return self._refused(credentials, verdict, source, proxy, now, zone)
         verdict = self.authenticator.verify(
             credentials, request.method.decode(), self.users.get(credentials.user), source, now
         )
@@ -106,18 +106,33 @@ class Admission:
         verdict = self.authenticator.spend(asked.credentials, source, now) if status == 200 else Verdict.REFUSED
         if verdict is Verdict.ACCEPTED:
             return self._identity(request, asked.credentials.user)
-        return self._refused(asked.credentials, verdict, source, request.method != b"REGISTER", now)
+        return self._refused(asked.credentials, verdict, source, request.method != b"REGISTER", now, asked.zone)
 
     def _refused(
-        self, credentials: Credentials, verdict: Verdict, source: str, proxy: bool, now: float
+        self, credentials: Credentials, verdict: Verdict, source: str, proxy: bool, now: float, zone: str = ""
     ) -> Refusal:  # fmt: skip
+        """`zone`: of the node that keeps the user, when it is not this one."""
         wrong = False
         if verdict is Verdict.REFUSED:
             self._counters["sip.auth.refused"] += 1
             wrong = self.authenticator.fresh(credentials, source, now) is Verdict.ACCEPTED
         stale = verdict is Verdict.STALE
         headers = self._challenge(source, proxy, now, stale)
-        return Refusal(407 if proxy else 401, f"credentials {verdict}", headers, stale, wrong=wrong)
+        return Refusal(407 if proxy else 401, self._why(credentials, verdict, zone), headers, stale, wrong=wrong)
+
+    def _why(self, credentials: Credentials, verdict: Verdict, zone: str) -> str:
+        """For the log alone: the peer is never told whether there is such a user."""
+        user = credentials.user
+        if verdict is not Verdict.REFUSED:
+            return f"credentials {verdict}"
+        if zone:
+            return f"zone {zone} refuses the credentials of user {user}"
+        stored = self.users.get(user)
+        if stored is None:
+            return f"there is no user {user} on this node"
+        if credentials.algorithm not in stored:
+            return f"user {user} has no ha1_{credentials.algorithm.replace('-', '').lower()} on this node"
+        return f"wrong password of user {user}"
 
     def _select(self, values: list[bytes]) -> Credentials | None:
         """The first credentials for our realm; those for other realms are not ours to judge."""

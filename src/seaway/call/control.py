@@ -201,6 +201,10 @@ class Control:
             link.opened(flow, now)
             self._drain_zones(now)
 
+    def link_refused(self, zone: str, reason: str, now: float) -> None:
+        self._zones.refused(zone, reason, now)
+        self._drain_zones(now)
+
     def flow_closed(self, flow: Flow, now: float, reason: str = "closed by the peer") -> None:
         """A stream ended."""
         self._flows.pop(flow.id, None)

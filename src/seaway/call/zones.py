@@ -240,7 +240,8 @@ class ServerLink(_Link):
         if offered and not stale:
             count = self._refusals[flow.id] = self._refusals.get(flow.id, 0) + 1
             self._counters["zone.refused.digest"] += 1
-            self.server.refused(f"wrong user or password from {source}", now)
+            why = f"wrong user or password from {source}: check user and password of the traversal zone on both nodes"
+            self.server.refused(why, now)
             if count >= _MAX_REFUSALS:
                 self._outputs.append(CloseFlow(flow, "too many wrong passwords"))
         challenges = self._authenticator.challenges(source, now, stale=stale)
@@ -288,6 +289,12 @@ class Zones:
         for link in self.links.values():
             if isinstance(link, ClientLink):
                 link.layer = proxy
+
+    def refused(self, zone: str, reason: str, now: float) -> None:
+        """Somebody came to the port of a traversal zone and TLS failed: shown while the zone is not active."""
+        link = self.links.get(zone)
+        if isinstance(link, ServerLink):
+            link.server.refused(reason, now)
 
     def of(self, flow: Flow) -> Zone:
         """The zone of `flow`; "no zone" is the default zone, the least trusted one (R40)."""

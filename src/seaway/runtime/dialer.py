@@ -213,8 +213,12 @@ class Dialer:
 
         connection = StreamConnection(kind, self._driver, ended)
         try:
-            async with asyncio.timeout(_CONNECT):
-                await wait_connected(self._loop, sock)
+            try:
+                async with asyncio.timeout(_CONNECT):
+                    await wait_connected(self._loop, sock)
+            except TimeoutError:
+                why = f"no answer in {_CONNECT:g} s"
+                raise SocketError(row, f"{shown(remote)}/tcp", why, "a firewall may drop this row's packets") from None
             await self._loop.create_connection(
                 lambda: connection,
                 sock=sock,

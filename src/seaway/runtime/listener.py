@@ -107,7 +107,12 @@ class Connections:
             self._driver.counters.add("sip.tls.refused" if context else "sip.stream.lost")
             if context is not None and kind.zone is None:
                 self._driver.offence(Category.HANDSHAKE, source, True)
-            self._driver.log.info("stream.refused", source=source, row=kind.row, reason=describe(error))
+            reason = describe(error)
+            self._driver.log.info("stream.refused", source=source, row=kind.row, reason=reason)
+            if context is not None and kind.zone is not None:
+                now = time.monotonic()
+                self._driver.tell(self._driver.core.link_refused, kind.zone, f"{source} connected, but {reason}", now)
+                self._driver.settle(now)
             sock.close()
             self._release(connection, source)
         except asyncio.CancelledError:

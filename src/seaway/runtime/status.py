@@ -26,6 +26,7 @@ from seaway.observe import log
 from seaway.observe.counters import Counters
 from seaway.runtime.alarms import AlarmBook, AlarmBooks
 from seaway.runtime.control_protocol import CONTROL_SOCKET, SHOWS
+from seaway.runtime.health import health
 from seaway.runtime.ipc import IpcError, LineConnection, ask, serve
 from seaway.runtime.listener import Connections
 from seaway.runtime.locating import complete
@@ -185,23 +186,29 @@ class StatusServer:
 
     async def _summary(self, now: float) -> dict[str, object]:
         config = self.prepared.config
-        try:
-            relay: object = len(await self._media())
-        except IpcError:
-            relay = None
+        relay: object = None
+        engine = None
+        with suppress(IpcError):
+            relay = len(await self._media())
+            engine = (await self._described()).engine
+        zones = self._core.snapshot("zones", now)
+        alarms = self._alarms.gather(self._book)
+        further = {name: state() for name, state in self._further.items()}
         return {
+            "health": health(zones, alarms, relay=relay is not None, overload=further.get("overload", "no") != "no"),
             "node": config.node,
             "role": self.prepared.control.role,
             "pid": os.getpid(),
             "signalling": compiled.build(),
             "seconds": round(now - self._started),
-            "zones": {str(each["name"]): each.get("state") for each in self._core.snapshot("zones", now)},
+            "zones": {str(each["name"]): each.get("state") for each in zones},
             "calls": len(self._core.snapshot("calls", now)),
             "registrations": len(self._core.snapshot("registrations", now)),
             "connections": len(self._connections),
             "media_sessions": relay,  # null: the relay does not answer
-            "alarms": sum(each["state"] == "raised" for each in self._alarms.gather(self._book)),
-            **{name: state() for name, state in self._further.items()},
+            "engine": engine,  # what carries media
+            "alarms": sum(each["state"] == "raised" for each in alarms),
+            **further,
             "defects": self._counters.get("defects"),
         }
 

@@ -16,6 +16,7 @@ from seaway.core.sip.build import build_response
 from seaway.core.sip.io import Flow, TransportName
 from seaway.policy.intrusion import Category
 from seaway.runtime.driver import Driver
+from seaway.runtime.faults import describe
 from seaway.runtime.tls import PeerNameError, peer_names, require_name
 from seaway.wire.errors import WireError
 from seaway.wire.sip.framing import FramingError, Ping, StreamFramer
@@ -158,7 +159,7 @@ class StreamConnection(asyncio.Protocol):
             return
         driver = self._driver
         driver.streams.pop(flow.id, None)
-        reason = self._reason or (f"connection lost: {error}" if error else "closed by the peer")
+        reason = self._reason or (f"connection lost: {describe(error)}" if error else "closed by the peer")
         now = time.monotonic()
         driver.tell(driver.core.flow_closed, flow, now, reason)
         driver.settle(now)

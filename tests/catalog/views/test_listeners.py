@@ -16,7 +16,7 @@ DUAL = resolve(load_deployment(RECORD / "first-call.toml"))
 
 def test_table_and_json_list_the_same_listeners() -> None:
     expected = [each.row.id for each in DUAL.listeners("edge1")]
-    assert [line.split()[0] for line in render_listeners(DUAL, "edge1").splitlines()[1:]] == expected
+    assert [line.split()[0] for line in render_listeners(DUAL, "edge1", width=1000).splitlines()[1:]] == expected
     records = json.loads(render_listeners(DUAL, "edge1", "json"))
     assert [each["row"] for each in records] == expected
     (tls,) = [each for each in records if each["row"] == "T11-07"]

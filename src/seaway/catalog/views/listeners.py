@@ -6,26 +6,27 @@ import json
 from typing import Literal
 
 from seaway.catalog.resolve import Listener, Resolution
+from seaway.catalog.views.fitted import WIDTH, fitted
 
 __all__ = ["render_listeners"]
 
 
-def render_listeners(resolution: Resolution, node: str, format: Literal["table", "json"] = "table") -> str:
+def render_listeners(
+    resolution: Resolution, node: str, format: Literal["table", "json"] = "table", width: int = WIDTH
+) -> str:
     """The listeners of `node`, in catalog order. Raises `KeyError` for an unknown node."""
     listeners = resolution.listeners(node)
     if format == "json":
         return json.dumps([_record(each) for each in listeners], indent=2) + "\n"
-    lines = [("row", "nic", "address", "public", "transport", "security", "ports", "purpose")]
+    lines = []
     for each in listeners:
         carrier = each.carrier
         lines.append(
             (each.row.id, each.nic, each.address, each.public or "-", str(carrier.transport), str(carrier.security),
              str(each.ports), each.row.purpose)
         )  # fmt: skip
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    return "".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n" for line in lines
-    )
+    head = ("row", "nic", "address", "public", "transport", "security", "ports", "purpose")
+    return fitted(head, lines, width=width) + "\n"
 
 
 def _record(listener: Listener) -> dict[str, object]:
