@@ -36,6 +36,10 @@ password = "in-a-test"
 """
 
 
+# Warnings about what the example is joined to.
+USUAL = ("no search rule leads to zone", "ports.relay 24000-29999 and ports.sip_source")
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """One fenced block of a page, with the line it begins at."""
@@ -68,7 +72,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with all files that the examples name."""
     folder = tmp_path_factory.mktemp("site")
     deployment = EXAMPLE.read_text(encoding="utf-8")
-    (folder / "deployment.toml").write_text(deployment.replace("[services]\n", "[services]\ncall_policy = true\n"))
+    deployment = deployment.replace("[services]\n", "[services]\ncall_policy = true\n")
+    (folder / "deployment.toml").write_text(
+        deployment.replace(
+            "[hosts]\n", '[hosts]\npolicy_server = ["10.0.1.80"]\nunified_cm = ["10.0.1.30", "10.0.1.31"]\n'
+        )
+    )
     (folder / "policy.xml").write_text(blocks("xml")[0].text)
     authority = create_authority(folder / "tls", "CA of the examples")
     for name in ("core1", "edge1", "meet"):
@@ -81,11 +90,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("block", [each for each in blocks("toml") if not is_deployment(each)], ids=str)
 def test_an_example_of_a_nodes_file_loads(block: Block, site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     node = "core1" if "core only" in block.text and "edge only" not in block.text else "edge1"
-    whole = "node" in tomllib.loads(block.text)
+    text = block.text
+    if node == "edge1":  # a page that shows all settings has some that only the other node takes
+        text = "".join(line for line in text.splitlines(keepends=True) if "# core only" not in line)
     path = site / f"{block.page}-{block.line}.toml"
-    path.write_text(block.text if whole else BASE.format(node=node) + block.text)
+    path.write_text(text if "node" in tomllib.loads(text) else BASE.replace("{node}", node) + text)
     status = main(["node", "check", str(path)])
-    assert (status, capsys.readouterr().err) == (0, "")
+    said = [each for each in capsys.readouterr().err.splitlines() if not any(usual in each for usual in USUAL)]
+    assert (status, said) == (0, [])
 
 
 @pytest.mark.parametrize("block", [each for each in blocks("toml") if is_deployment(each)], ids=str)

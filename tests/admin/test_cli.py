@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import io
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from seaway.admin.cli import main
+from seaway.admin.cli import _parser, main
+from seaway.admin.status import _unreachable
+from seaway.runtime.ipc import IpcError
 from tests.runtime.rig import DEPLOYMENT
 
 
@@ -36,6 +40,11 @@ def test_map_of_a_deployment(deployment: Path, capsys: pytest.CaptureFixture[str
     capsys.readouterr()
     assert main(["map", "check", str(deployment)]) == 0
     assert "connections over IPv4" in capsys.readouterr().out
+    assert main(["map", "check", str(deployment), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["nodes"] == 2 and found["families"] == [4] and found["rows"] > 10
+    assert main(["map", "listeners", str(deployment), "edge1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["row"]
     assert main(["map", "listeners", str(deployment), "edge1"]) == 0
     assert "T11-07" in capsys.readouterr().out
     assert main(["map", "firewall", str(deployment), "--at", "outer", "--interface", "internet=eth7"]) == 0
@@ -81,9 +90,59 @@ def test_certificates_and_check(deployment: Path, tmp_path: Path, capsys: pytest
     assert main(["node", "check", str(node)]) == 0
     out = capsys.readouterr().out
     assert "T11-01  tls mutual" in out and "zone pair" in out and not (tmp_path / "run").exists()
+    assert main(["node", "check", str(node), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["node"] == "edge1" and found["dials"] == []
+    assert {"rows": ["T11-01"], "zone": "pair"}.items() <= next(
+        each for each in found["listeners"] if each["zone"]
+    ).items()
     (tmp_path / "tls" / "edge1.key").unlink()
     assert main(["node", "check", str(node)]) == 2
     assert "edge1.key: there is no such file" in capsys.readouterr().err
+
+
+def test_an_old_socket_is_no_node(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(tmp_path / "control.sock"))
+    assert main(["status", "--run-dir", str(tmp_path)]) == 1
+    assert "no node runs there; it did not end in order" in capsys.readouterr().err
+
+
+def test_who_may_not_ask_is_told_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    denied = IpcError(tmp_path / "control.sock", "Permission denied", "is it running?")
+    denied.__cause__ = PermissionError(13, "Permission denied")
+    assert "only root and the node's own user may ask: use sudo" in str(_unreachable(tmp_path, denied))
+
+
+@pytest.mark.parametrize(
+    ("view", "rows", "status"),
+    [
+        (["status"], [{"health": "ok"}], 0),
+        (["status"], [{"health": "zone pair is failed"}], 1),
+        (["status", "zones"], [{"name": "pair", "state": "failed"}], 0),
+        (["alarms"], [{"id": "engine", "state": "acknowledged"}], 0),
+        (["alarms"], [{"id": "engine", "state": "raised"}], 1),
+        (["locate", "bob"], [{"what": "steps", "steps": ["10: pair"], "why": ""}], 0),
+        (["locate", "bob"], [{"what": "steps", "steps": [], "why": "no search rule matches"}], 1),
+    ],
+)
+def test_a_finding_ends_with_status_1(
+    view: list[str], rows: list[dict[str, object]], status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seaway.admin.status.command", lambda *_: {"rows": rows})
+    assert main([*view, "--run-dir", "/nowhere"]) == status
+    assert main([*view, "--run-dir", "/nowhere", "--json"]) == status
+
+
+def test_each_command_describes_itself() -> None:
+    def walk(parser: argparse.ArgumentParser) -> None:
+        for action in parser._actions:
+            assert action.help is not None or not action.option_strings, (parser.prog, action.dest)
+            for name, command in (action.choices or {}).items() if isinstance(action.choices, dict) else ():
+                assert command.description, (parser.prog, name)
+                walk(command)
+
+    walk(_parser())
 
 
 def test_a_defect_is_said_to_be_one(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

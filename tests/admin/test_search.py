@@ -45,7 +45,9 @@ def test_locate_in_a_file(file: str, capsys: pytest.CaptureFixture[str]) -> None
     assert lines[1] == "transform  1: bob@example.test"
     assert lines[2] == "rule    10 -> registrations as bob@example.test: the pattern matches"
     assert lines[-1] == "steps      10: registrations; 20: internet"
-    assert main(["locate", "x@y", "--config", file, "--from", "default", "--authenticated", "yes", "--json"]) == 0
+    assert (
+        main(["locate", "x@y", "--config", file, "--from", "default", "--authenticated", "yes", "--json"]) == 1
+    )  # no step
     rows = json.loads(capsys.readouterr().out)
     assert rows[0]["authenticated"] is True and rows[3]["why"] == "for local-zone only, this comes from default"
     assert main(["locate", "x@y", "--config", file, "--from", "nowhere"]) == 2

@@ -1,7 +1,7 @@
 """The command line. Each command imports what it needs, so that `seaway map` starts without the runtime.
 
-Errors are one line on standard error, `seaway: ...`, and exit status 1 (the command failed) or 2 (wrong usage or
-configuration). `SEAWAY_DEBUG=1` shows the traceback.
+Errors are one line on standard error, `seaway: ...`. The exit status is 0; 1 for a finding (`seaway alarms` has a raised
+one) or a command that failed; 2 for wrong usage or configuration. `SEAWAY_DEBUG=1` shows the traceback.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from seaway import __version__
+from seaway.admin.options import add_json, add_run_dir, described
 
 __all__ = ["main"]
 
@@ -96,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     from seaway.admin.search import add_locate, add_search
 
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    parser.epilog = "exit status: 0; 1 for a finding or a node that cannot be asked; 2 for wrong usage or configuration"
     _add_map(commands.add_parser("map", help="the connection catalog: rows, resolved connections, firewall rules"))
     _add_node(commands.add_parser("node", help="run a node, check its configuration, make its certificates"))
     _add_status(commands.add_parser("status", help="what a running node does"))
@@ -104,12 +106,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_alarms(commands.add_parser("alarms", help="what is wrong with a running node"))
     metrics = commands.add_parser("metrics", help="figures of a running node for Prometheus")
     metrics.add_argument("--openmetrics", action="store_true", help="OpenMetrics instead of Prometheus' own format")
-    _add_run_dir(metrics)
+    add_run_dir(metrics)
     metrics.set_defaults(run=_metrics)
     add_locate(commands.add_parser("locate", help="where the dial plan looks for an alias, and why"))
     add_search(commands.add_parser("search", help="one of the last searches of a running node"))
     commands.add_parser("lab", help=f"a network of hosts with firewalls and phones: {', '.join(_LAB)}", add_help=False)
-    return parser
+    return described(parser)
 
 
 def _add_map(parser: argparse.ArgumentParser) -> None:
@@ -120,19 +122,23 @@ def _add_map(parser: argparse.ArgumentParser) -> None:
     rows = kinds.add_parser("rows", help="the rows of the reference guide")
     rows.add_argument("--table", help="only this table (3 to 30, prose, own)")
     rows.add_argument("--own", action="store_true", help="with Seaway's own additions")
-    rows.add_argument("--format", choices=("table", "csv", "json"), default="table")
+    rows.add_argument("--format", choices=("table", "csv", "json"), default="table", help="default: table")
+    add_json(rows, "format")
     rows.set_defaults(run=map.rows)
     resolve = kinds.add_parser("resolve", help="the connections of one deployment")
     resolve.add_argument("deployment", metavar="DEPLOYMENT.toml")
-    resolve.add_argument("--format", choices=("table", "csv", "json"), default="table")
+    resolve.add_argument("--format", choices=("table", "csv", "json"), default="table", help="default: table")
+    add_json(resolve, "format")
     resolve.set_defaults(run=map.resolve)
     check = kinds.add_parser("check", help="whether a deployment file is right; a mistake is one line")
     check.add_argument("deployment", metavar="DEPLOYMENT.toml")
+    add_json(check)
     check.set_defaults(run=map.check)
     listeners = kinds.add_parser("listeners", help="what a node listens on")
     listeners.add_argument("deployment", metavar="DEPLOYMENT.toml")
     listeners.add_argument("node")
-    listeners.add_argument("--format", choices=("table", "json"), default="table")
+    listeners.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
+    add_json(listeners, "format")
     listeners.set_defaults(run=map.listeners)
     firewall = kinds.add_parser("firewall", help="the nftables rules of one firewall or node")
     firewall.add_argument("deployment", metavar="DEPLOYMENT.toml")
@@ -159,6 +165,7 @@ def _add_node(parser: argparse.ArgumentParser) -> None:
     run.set_defaults(run=node.run)
     check = kinds.add_parser("check", help="read the configuration and its files, open nothing")
     check.add_argument("config", metavar="CONFIG.toml")
+    add_json(check)
     check.set_defaults(run=node.check)
     certificates = kinds.add_parser("certificates", help="make a CA and a certificate for each node of a deployment")
     certificates.add_argument("deployment", metavar="DEPLOYMENT.toml")
@@ -169,9 +176,7 @@ def _add_node(parser: argparse.ArgumentParser) -> None:
     revoke.add_argument("certificates", metavar="CERT.pem", nargs="*", help="to revoke; none: make the list new")
     revoke.set_defaults(run=node.revoke)
     reload = kinds.add_parser("reload", help="let a running node read its certificates anew")
-    reload.add_argument(
-        "--run-dir", metavar="DIR", help="run_dir of the node (default: the one node under /run/seaway)"
-    )
+    add_run_dir(reload)
     reload.set_defaults(run=node.reload)
     ha1 = kinds.add_parser("ha1", help="the stored form of a password, read from standard input")
     ha1.add_argument("user")
@@ -183,16 +188,16 @@ def _add_status(parser: argparse.ArgumentParser) -> None:
     from seaway.runtime.control_protocol import SHOWS
 
     parser.add_argument("show", nargs="?", default="status", choices=SHOWS, metavar="VIEW", help=", ".join(SHOWS))
-    _add_run_dir(parser)
-    parser.add_argument("--json", action="store_true")
+    add_run_dir(parser)
+    add_json(parser)
     parser.set_defaults(run=_status)
 
 
 def _add_alarms(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", nargs="?", choices=("acknowledge",), help="note that you look after one")
     parser.add_argument("id", nargs="?", metavar="ID", help="of the alarm")
-    _add_run_dir(parser)
-    parser.add_argument("--json", action="store_true")
+    add_run_dir(parser)
+    add_json(parser)
     parser.set_defaults(run=_alarms)
 
 
@@ -200,8 +205,8 @@ def _add_call(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("disconnect",), help="BYE on both legs")
     parser.add_argument("id", nargs="?", metavar="ID", help="session of `seaway status calls`")
     parser.add_argument("--all", action="store_true", help="all of them")
-    _add_run_dir(parser)
-    parser.add_argument("--json", action="store_true")
+    add_run_dir(parser)
+    add_json(parser)
     parser.set_defaults(run=_call)
 
 
@@ -209,15 +214,9 @@ def _add_protection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", nargs="?", choices=("list", "unblock"), default="list")
     parser.add_argument("address", nargs="?", metavar="ADDRESS", help="whose block to lift")
     parser.add_argument("--all", action="store_true", help="lift all blocks")
-    _add_run_dir(parser)
-    parser.add_argument("--json", action="store_true")
+    add_run_dir(parser)
+    add_json(parser)
     parser.set_defaults(run=_protection)
-
-
-def _add_run_dir(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--run-dir", metavar="DIR", help="run_dir of the node (default: the one node under /run/seaway)"
-    )
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 
 from seaway.admin.errors import UsageError
@@ -41,6 +42,13 @@ def check(options: argparse.Namespace) -> int:
     for warning in resolution.warnings:
         print(f"seaway: warning: {warning}", file=sys.stderr)
     families = sorted({each.version for each in resolution.connections})
+    if options.json:
+        counts = {
+            "nodes": len(resolution.deployment.nodes), "rows": len(resolution.rows),
+            "connections": len(resolution.connections), "families": families,
+        }  # fmt: skip
+        print(json.dumps({"file": options.deployment, **counts, "warnings": list(resolution.warnings)}, indent=2))
+        return 0
     print(
         f"{options.deployment}: {len(resolution.deployment.nodes)} nodes, {len(resolution.rows)} rows, "
         f"{len(resolution.connections)} connections over {' and '.join(f'IPv{each}' for each in families) or 'nothing'}"
@@ -80,7 +88,6 @@ def firewall(options: argparse.Namespace) -> int:
 
 
 def status(options: argparse.Namespace) -> int:
-    import json
     from pathlib import Path
 
     from seaway.catalog.load import load_catalog

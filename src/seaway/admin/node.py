@@ -8,9 +8,15 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from seaway.admin.errors import UsageError
+
+if TYPE_CHECKING:
+    from seaway.call.config import ControlConfig
+    from seaway.runtime.turn_places import Place
 
 __all__ = ["certificates", "check", "ha1", "reload", "revoke", "run"]
 
@@ -49,6 +55,9 @@ def check(options: argparse.Namespace) -> int:
         raise ConfigError("tls", None, "is missing, and this node has TLS", "give ca, certificate and key under [tls]")
     for warning in warnings:
         print(f"seaway: warning: {warning}", file=sys.stderr)
+    if options.json:
+        print(json.dumps(_checked(options.config, control, turn, warnings), indent=2))
+        return 0
     print(
         f"{options.config}: {control.role} {control.node}, {len(control.users)} users, {len(rules_of(control))} rules"
     )
@@ -64,6 +73,29 @@ def check(options: argparse.Namespace) -> int:
             dialled = shown((zone.host, zone.port))
             print(f"  T11-01  dials {dialled} as {zone.user}, expects {zone.verify_name}  zone {zone.name}")
     return 0
+
+
+def _checked(path: str, control: ControlConfig, turn: Sequence[Place], warnings: Sequence[str]) -> dict[str, object]:
+    """What `check` prints, for programs."""
+    from seaway.call.plans import rules_of
+    from seaway.wire.endpoint import shown
+
+    listeners: list[dict[str, object]] = [
+        {"rows": list(each.rows), "transport": each.transport, "mutual": each.mutual, "address": shown(each.address),
+         "zone": each.zone}
+        for each in control.listeners
+    ]  # fmt: skip
+    listeners += [
+        {"rows": list(each.rows), "transport": f"turn {each.transport}", "address": shown((each.address, each.port))}
+        for each in turn
+    ]
+    dialled = [each for each in control.traversal if each.role == "client"]
+    return {
+        "file": path, "node": control.node, "role": control.role, "users": len(control.users),
+        "rules": len(rules_of(control)), "warnings": list(warnings), "listeners": listeners,
+        "dials": [{"zone": each.name, "address": shown((each.host, each.port)), "expects": each.verify_name}
+                  for each in dialled],
+    }  # fmt: skip
 
 
 def certificates(options: argparse.Namespace) -> int:

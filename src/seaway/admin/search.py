@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from seaway.admin.errors import UsageError
+from seaway.admin.errors import FINDING, UsageError
+from seaway.admin.options import RUN_DIR_HELP, add_json, add_run_dir
 
 __all__ = ["add_locate", "add_pattern", "add_search"]
 
@@ -16,19 +17,19 @@ def add_locate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("alias", metavar="ALIAS", help="user@domain, a number, or an address")
     parser.add_argument("--from", dest="zone", default="local", metavar="ZONE", help="local, default, or a zone's name")
     parser.add_argument("--source", default="", metavar="ALIAS", help="who calls")
-    parser.add_argument("--protocol", choices=("sip", "h323"), default="sip")
-    parser.add_argument("--authenticated", choices=("yes", "no"), default="no")
+    parser.add_argument("--protocol", choices=("sip", "h323"), default="sip", help="default: sip")
+    parser.add_argument("--authenticated", choices=("yes", "no"), default="no", help="default: no")
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--run-dir", metavar="DIR", help="run_dir of the node (default: the one node under /run/seaway)")
+    where.add_argument("--run-dir", metavar="DIR", help=RUN_DIR_HELP)
     where.add_argument("--config", metavar="CONFIG.toml", help="ask this file instead of a running node")
-    parser.add_argument("--json", action="store_true")
+    add_json(parser)
     parser.set_defaults(run=_locate)
 
 
 def add_search(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("search", metavar="SEARCH", help="its number in `seaway status searches`, or the Call-ID")
-    parser.add_argument("--run-dir", metavar="DIR", help="run_dir of the node")
-    parser.add_argument("--json", action="store_true")
+    add_run_dir(parser)
+    add_json(parser)
     parser.set_defaults(run=_search)
 
 
@@ -36,8 +37,13 @@ def add_pattern(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("type", choices=("exact", "prefix", "suffix", "regex"), metavar="TYPE")
     parser.add_argument("pattern", metavar="PATTERN")
     parser.add_argument("alias", metavar="ALIAS")
-    parser.add_argument("--behaviour", choices=("leave", "strip", "replace", "add-prefix", "add-suffix"))
+    parser.add_argument(
+        "--behaviour",
+        choices=("leave", "strip", "replace", "add-prefix", "add-suffix"),
+        help="default: leave, or replace",
+    )
     parser.add_argument("--replace", metavar="TEXT", help=r"with groups \1 to \9")
+    add_json(parser)
     parser.set_defaults(run=_pattern)
 
 
@@ -53,7 +59,7 @@ def _locate(options: argparse.Namespace) -> int:
     else:
         rows = command(run_dir_of(options), question, 8.0)["rows"]
     _print(rows, options.json)
-    return 0
+    return FINDING if any(row["what"] == "steps" and not row["steps"] for row in rows) else 0
 
 
 def _offline(path: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -88,8 +94,8 @@ def _pattern(options: argparse.Namespace) -> int:
         result = Matcher(options.type, options.pattern, behaviour, options.replace or "").apply(options.alias)
     except PatternError as error:
         raise UsageError(f"{options.pattern}: {error}") from None
-    print(result if result is not None else "no match")
-    return 0 if result is not None else 1
+    print(json.dumps({"result": result}) if options.json else result if result is not None else "no match")
+    return 0 if result is not None else FINDING
 
 
 def _print(rows: list[dict[str, Any]], as_json: bool) -> None:
