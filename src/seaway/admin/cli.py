@@ -1,6 +1,6 @@
 """The command line. Each command imports what it needs, so that `seaway map` starts without the runtime.
 
-Errors are one line on standard error, `seaway: ...`. The exit status is 0; 1 for a finding (`seaway alarms` with a raised
+Errors are one line on standard error, `seaway: ...`. Exit status: 0; 1 for a finding (`seaway alarms` with a raised
 one) or a command that failed; 2 for wrong usage or configuration. `SEAWAY_DEBUG=1` shows the traceback.
 """
 
