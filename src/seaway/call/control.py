@@ -196,9 +196,8 @@ class Control:
     def flow_opened(self, flow: Flow, now: float) -> None:
         """A stream is connected, in or out; TLS and certificate checks are done."""
         self._flows[flow.id] = flow
-        link = self._zones.links.get(flow.zone) if flow.zone is not None else None
-        if isinstance(link, ServerLink):
-            link.opened(flow, now)
+        if flow.zone is not None:
+            self._zones.opened(flow, flow.zone, now)
             self._drain_zones(now)
 
     def link_refused(self, zone: str, reason: str, now: float) -> None:

@@ -290,6 +290,12 @@ class Zones:
             if isinstance(link, ClientLink):
                 link.layer = proxy
 
+    def opened(self, flow: Flow, zone: str, now: float) -> None:
+        """A connection of a traversal zone is up."""
+        link = self.links.get(zone)
+        if isinstance(link, ServerLink):
+            link.opened(flow, now)
+
     def refused(self, zone: str, reason: str, now: float) -> None:
         """Somebody came to the port of a traversal zone and TLS failed: shown while the zone is not active."""
         link = self.links.get(zone)
