@@ -10,6 +10,8 @@ import pytest
 from seaway.call.config import NeighbourZone, Rule
 from seaway.core.sip.io import Hop
 from seaway.core.sip.registrar import Bounds
+from seaway.policy.call_policy import CallPolicy
+from seaway.policy.call_rules import CallRule, CallRules
 from seaway.policy.zone_settings import DefaultZone, ZoneSettings
 
 from ..support.messages import SDP, as_response, header, request
@@ -147,6 +149,18 @@ def test_a_gruu_needs_no_rule_of_the_dial_plan() -> None:
     dialog = alice.call(site.gruu(bob, "temp"))
     site.net.run(3)
     assert dialog.statuses[-1] == 200
+
+
+@pytest.mark.parametrize("kind", ["temp", "pub"])
+@pytest.mark.parametrize(("whom", "status"), [("bob@.*", 403), ("alice@.*", 200)])
+def test_a_gruu_does_not_pass_by_call_policy(kind: str, whom: str, status: int) -> None:
+    rule = CallRule(10, "reject", destination=whom)
+    site = Site(policy=CallPolicy(CallRules([rule])))
+    alice = site.phone("alice", 20)
+    bob = site.phone("bob", 30, params=device(), headers=("Supported: gruu",))
+    dialog = alice.call(site.gruu(bob, kind))
+    site.net.run(3)
+    assert dialog.statuses[-1] == status and invites(bob) == (status == 200)
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])

@@ -10,6 +10,7 @@ from seaway.call.admission import Refusal
 from seaway.call.alias_uri import uri_of_alias
 from seaway.call.b2bua.stack import Permitted
 from seaway.call.facts import party_of_uri
+from seaway.call.found import Found
 from seaway.call.looking_up import Consulted
 from seaway.call.screening import Screened, Screening
 from seaway.call.search import Search
@@ -44,10 +45,18 @@ class Directing:
         self._order = count()
         searches.lookups.consult = self.consult
 
-    def begin(self, context: Context, zone: Zone, alias: bytes, now: float) -> None:
-        """Ask policy about a request for `alias`, then look for it, at once or later."""
+    def begin(self, context: Context, zone: Zone, alias: bytes, now: float, found: Found | None = None) -> None:
+        """Ask policy about a request for `alias`, then look for it, at once or later. `found`: where it is without the
+        dial plan (GRUU)."""
+
+        def proceed(now: float) -> None:
+            if found is None:
+                self._searches.begin(context, zone, alias, now)
+            else:
+                self._searches.send(context, zone, alias, found, now)
+
         if not self._screening:
-            self._searches.begin(context, zone, alias, now)
+            proceed(now)
             return
         if context.request.method == b"INVITE":
             self._proxy.trying(context, now)  # a policy service may take its time
@@ -57,7 +66,7 @@ class Directing:
                 return
             send = screened.send
             if send is None:
-                self._searches.begin(context, zone, alias, now)
+                proceed(now)
                 return
             aliases = _aliases(send)
             if not aliases:
@@ -70,7 +79,7 @@ class Directing:
             self._searches.begin_at(context, zone, alias, aliases, script, now, parallel=send.ordering == "parallel")
 
         caller = context.user.decode("utf-8", "replace") if context.user is not None else ""
-        name = alias.decode("utf-8", "replace")
+        name = (found.alias if found is not None and found.alias else alias).decode("utf-8", "replace")
         self._screening.screen(context, zone.name, caller, name, self._dates.wall(now), now, done)
 
     def consult(self, search: Search, uri: bytes, done: Consulted, now: float) -> None:

@@ -11,12 +11,13 @@ __all__ = ["Found"]
 class Found:
     """`targets` and the zone they are in (`None`: phones that are registered here), or the `status` to answer and `why`
     (for the log). `later` are further targets, for when those before have failed; `zones` tells by the `id` of targets
-    which of them are in another zone.
+    which of them are in another zone. `alias` is whom a GRUU belongs to.
     """
 
-    __slots__ = ("later", "status", "targets", "why", "zone", "zones")
+    __slots__ = ("alias", "later", "status", "targets", "why", "zone", "zones")
 
     def __init__(self, zone: Zone | None, targets: list[Target], status: int = 404, why: str = "") -> None:
+        self.alias: bytes | None = None
         self.later: list[list[Target]] = []
         self.zones: dict[int, Zone | None] = {}
         self.zone = zone

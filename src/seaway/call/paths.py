@@ -92,7 +92,9 @@ class Paths:
             return None
         if not bindings and b";gr=" not in uri:
             return Found(None, [], 404, "the temporary GRUU is not valid any more")
-        return self.reach(bindings, now) or Found(None, [], 480, "the device of this GRUU cannot be reached")
+        found = self.reach(bindings, now) or Found(None, [], 480, "the device of this GRUU cannot be reached")
+        found.alias = bindings[0].aor if bindings else None
+        return found
 
     def flow_payload(self, flow: Flow) -> bytes:
         """What a token towards the phone on `flow` holds."""

@@ -120,10 +120,7 @@ class Requests:
             self._refuse(context, Refusal(404, "the Request-URI has no user"), now)
             return
         found = self._paths.gruu(request.uri, now) if b";gr" in request.uri else None
-        if found is None:
-            self._directing.begin(context, zone, alias, now)
-        else:
-            self._searches.send(context, zone, alias, found, now)
+        self._directing.begin(context, zone, alias, now, found)
 
     def _by_path(self, context: Context, zone: Zone, payload: bytes, now: float) -> None:
         """A request of the registrar for a phone that registered through us (RFC 5626 §5.3)."""
