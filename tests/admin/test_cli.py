@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import csv
+import fcntl
 import io
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -51,6 +53,15 @@ def test_map_of_a_deployment(deployment: Path, capsys: pytest.CaptureFixture[str
     assert '"eth7"' in capsys.readouterr().out
 
 
+def _closed_descriptor() -> int:
+    """A number that no descriptor has, and none gets soon: the lowest free ones are given first."""
+    low = os.open(os.devnull, os.O_RDONLY)
+    high = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, 500)
+    os.close(low)
+    os.close(high)
+    return high
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
@@ -61,7 +72,7 @@ def test_map_of_a_deployment(deployment: Path, capsys: pytest.CaptureFixture[str
         (["map", "rows", "--table", "99"], 2, "3 to 30"),
         (["map", "firewall", "{deployment}", "--at", "outer", "--interface", "x"], 2, "ZONE=INTERFACE"),
         (["node", "check", "{tmp}/none.toml"], 2, "cannot be read"),
-        (["node", "run", "{deployment}", "--ready-fd", "77"], 2, "no such descriptor"),
+        (["node", "run", "{deployment}", "--ready-fd", "{closed}"], 2, "no such descriptor"),
         (["status", "--run-dir", "{tmp}"], 1, "no node runs there; start it with `seaway node run CONFIG.toml`"),
         (["alarms", "--run-dir", "{tmp}"], 1, "no node runs there; start it with `seaway node run CONFIG.toml`"),
         (["status", "--run-dir", "{tmp}/none"], 2, "there is no such folder; give run_dir of the node's file"),
@@ -72,7 +83,7 @@ def test_map_of_a_deployment(deployment: Path, capsys: pytest.CaptureFixture[str
 def test_errors_are_one_line(
     arguments: list[str], status: int, words: str, tmp_path: Path, deployment: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    filled = [each.format(tmp=tmp_path, deployment=deployment) for each in arguments]
+    filled = [each.format(tmp=tmp_path, deployment=deployment, closed=_closed_descriptor()) for each in arguments]
     assert main(filled) == status
     error = [line for line in capsys.readouterr().err.splitlines() if "warning" not in line]
     assert len(error) == 1 and error[0].startswith("seaway: ") and words in error[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 from pathlib import Path
 from typing import TypeVar
@@ -23,8 +22,8 @@ from seaway.media.protocol import (
     StreamRequest,
 )  # fmt: skip
 from seaway.runtime.relay_client import RelayClient
+from tests.runtime.nets import NET
 
-NET = f"127.{64 + os.getpid() % 128}"  # so that two runs at a time do not take each other's ports
 CORE, EDGE_INNER, EDGE_OUTER = f"{NET}.1.10", f"{NET}.2.20", f"{NET}.20.20"
 INSIDE, OUTSIDE, STRANGER = f"{NET}.1.77", f"{NET}.30.9", f"{NET}.40.66"
 

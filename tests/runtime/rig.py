@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
@@ -18,11 +17,10 @@ from seaway.core.sip.io import CloseFlow, Flow, Hop, Send, SendTo
 from seaway.identity.ca import create_authority, issue
 from seaway.runtime.tls_files import TlsFiles, read_files
 from seaway.runtime.tls_settings import Tls
+from tests.runtime.nets import NET
 
-# A /16 of loopback for this process, so that test runs beside each other do not meet.
-_NET = f"127.{64 + os.getpid() % 128}"
-CORE, EDGE_INNER, EDGE_OUTER = f"{_NET}.1.10", f"{_NET}.2.20", f"{_NET}.3.20"
-DNS, INSIDE, OUTSIDE = f"{_NET}.1.53", f"{_NET}.1.77", f"{_NET}.9.9"
+CORE, EDGE_INNER, EDGE_OUTER = f"{NET}.1.10", f"{NET}.2.20", f"{NET}.3.20"
+DNS, INSIDE, OUTSIDE = f"{NET}.1.53", f"{NET}.1.77", f"{NET}.9.9"
 
 DEPLOYMENT = f"""
 name = "rig"
@@ -45,10 +43,10 @@ fqdn = "edge1.example.test"
 nic.inner.address = "{EDGE_INNER}/24"
 nic.outer.address = "{EDGE_OUTER}/24"
 [hosts]
-admin_pc = ["{_NET}.1.5"]
+admin_pc = ["{NET}.1.5"]
 internal_dns = ["{DNS}"]
 internal_ntp = ["{DNS}"]
-sip_endpoint = ["{_NET}.1.0/24"]
+sip_endpoint = ["{NET}.1.0/24"]
 [[firewall]]
 name = "inner"
 between = ["internal", "dmz"]

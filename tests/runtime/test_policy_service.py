@@ -21,9 +21,9 @@ from seaway.policy.service import ServiceSettings
 from seaway.runtime.driver import Driver
 from seaway.runtime.policy_service import PolicyService, service_address
 from seaway.runtime.sockets import Sockets
-from tests.runtime.rig import _NET, DEPLOYMENT, EchoCore, run, until
+from tests.runtime.rig import DEPLOYMENT, NET, EchoCore, run, until
 
-HOST, PORT = f"{_NET}.1.30", 8443
+HOST, PORT = f"{NET}.1.30", 8443
 NAME = "policy.example.test"
 SCRIPT = b"<cpl><incoming><reject status='busy'/></incoming></cpl>"
 TEXT = DEPLOYMENT.replace("sip_calls = true\n", "sip_calls = true\ncall_policy = true\n", 1).replace(

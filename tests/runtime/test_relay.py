@@ -58,6 +58,7 @@ from .loopback_pair import (
     resolution,
     rtp,
 )  # fmt: skip
+from .nets import NET
 
 RTCP = bytes.fromhex("80c90001 00000007")
 
@@ -328,8 +329,9 @@ def test_a_demultiplexing_port_in_use_is_one_clear_line() -> None:
 PROCESS = """
 import os, sys
 from pathlib import Path
-sys.path.insert(0, {tests!r})
-from loopback_pair import resolution
+sys.path.insert(0, {root!r})
+os.environ["SEAWAY_TEST_NET"] = {net!r}
+from tests.runtime.loopback_pair import resolution
 from seaway.runtime.relay import run_relay
 found = resolution()
 if os.geteuid() == 0:
@@ -343,7 +345,7 @@ run_relay("edge1", found, Path({folder!r}), ready=lambda: print("ready", flush=T
 def test_the_process_needs_no_privileges_and_stops_on_sigterm() -> None:
     with TemporaryDirectory() as folder:
         os.chmod(folder, 0o777)
-        script = PROCESS.format(tests=str(Path(__file__).parent), folder=folder)
+        script = PROCESS.format(root=str(Path(__file__).parents[2]), net=NET, folder=folder)
         process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
         try:
             assert process.stdout is not None

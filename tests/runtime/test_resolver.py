@@ -99,7 +99,7 @@ class NameServer(asyncio.DatagramProtocol):
 
 @asynccontextmanager
 async def rig(
-    timeout: float = 1.0, families: frozenset[int] = frozenset({4})
+    timeout: float = 10.0, families: frozenset[int] = frozenset({4})
 ) -> AsyncIterator[tuple[Resolver, NameServer, Counters]]:
     loop = asyncio.get_running_loop()
     server, counters = NameServer(), Counters()
