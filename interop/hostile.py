@@ -1,6 +1,7 @@
 """Bad clients, run inside a lab host: `python hostile.py KIND HOST PORT`. Prints one line when its connections stand.
 
-Kinds: garbage, half, slow, headers, length, idle. `idle` takes further arguments: source addresses, then how many
+Kinds: garbage, half, slow, headers, length, idle, and octets, pipelined, noise, which are odd but right: each of their
+requests has to be answered, over TLS at port 5061. `idle` takes further arguments: source addresses, then how many
 connections from each; it holds them until its standard input is closed.
 """
 
@@ -10,6 +11,7 @@ import contextlib
 import os
 import resource
 import socket
+import ssl
 import sys
 import time
 
@@ -98,6 +100,62 @@ def length(host: str, port: int) -> None:
         link.close()
 
 
+def _right(host: str, port: int) -> socket.socket:
+    link = _open(host, port)
+    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if port != 5061:
+        return link
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context.wrap_socket(link)
+
+
+def _requests(count: int, body: bytes = b"") -> list[bytes]:
+    return [_GOOD % (n, n) + b"Content-Length: %d\r\n\r\n%b" % (len(body), body) for n in range(count)]
+
+
+def _answered(link: socket.socket, count: int) -> None:
+    """Each of them, by its Call-ID, within 5 s and once."""
+    link.settimeout(5.0)
+    got, wanted = b"", {b"hostile-%d" % number for number in range(count)}
+    while got.lower().count(b"\r\ncall-id:") < count or not got.endswith(b"\r\n\r\n"):
+        data = link.recv(65536)
+        assert data, f"closed after {got.count(b'SIP/2.0 ')} of {count} answers"
+        got += data
+    lines = [line.partition(b":")[2].strip() for line in got.split(b"\r\n") if line[:8].lower() == b"call-id:"]
+    assert sorted(lines) == sorted(wanted), f"{len(lines)} answers to {count} requests"
+    link.close()
+
+
+def octets(host: str, port: int) -> None:
+    """Each octet is a segment of its own."""
+    link = _right(host, port)
+    for octet in b"".join(_requests(3, b"--\r\n\r\nOPTIONS sip:x SIP/2.0\r\n\r\n")):
+        link.sendall(bytes((octet,)))
+    _answered(link, 3)
+
+
+def pipelined(host: str, port: int) -> None:
+    """Many in one write, and cut where no message ends."""
+    sent = b"".join(_requests(60, b"x" * 1001))
+    link = _right(host, port)
+    link.sendall(sent)
+    _answered(link, 60)
+    link = _right(host, port)
+    for begin in range(0, len(sent), 1460):
+        link.sendall(sent[begin : begin + 1460])
+    _answered(link, 60)
+
+
+def noise(host: str, port: int) -> None:
+    """CRLF before, between and after (RFC 3261 §7.5): pings among them are answered with CRLF, which is no answer."""
+    link = _right(host, port)
+    link.sendall(b"\r\n" * 999)
+    for number, each in enumerate(_requests(20)):
+        link.sendall(b"\r\n" * (number % 5) + each)
+    _answered(link, 20)
+
+
 def idle(host: str, port: int, sources: list[str], each: int) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 20_000), hard))
@@ -117,7 +175,8 @@ def main() -> None:
     if kind == "idle":
         idle(host, port, sys.argv[5:], int(sys.argv[4]))
         return
-    {"garbage": garbage, "half": half, "slow": slow, "headers": headers, "length": length}[kind](host, port)
+    kinds = (garbage, half, slow, headers, length, octets, pipelined, noise)
+    next(each for each in kinds if each.__name__ == kind)(host, port)
 
 
 if __name__ == "__main__":

@@ -62,6 +62,16 @@ def test_bad_messages(stage: Stage, phones: Session, kind: str) -> None:
     assert _defects(stage) == defects, "a handler raised; see the node's log"
 
 
+@pytest.mark.parametrize("kind", ["octets", "pipelined", "noise"])
+def test_odd_streams_that_are_right_are_answered(stage: Stage, phones: Session, kind: str) -> None:
+    assert stage.network is not None
+    defects = _defects(stage)
+    for host, address, port in _targets(stage):
+        stage.network.run(host, [sys.executable, _SCRIPT, kind, address, port])
+    _good_call(phones)
+    assert _defects(stage) == defects, "a handler raised; see the node's log"
+
+
 def test_slow_senders_do_not_stop_others(stage: Stage, phones: Session) -> None:
     assert stage.network is not None
     before = _memory(stage)
