@@ -160,3 +160,23 @@ def test_a_late_answer_in_the_ack_counts() -> None:
     made.alice.ack(sent, body=signed(sdp(ALICE, 30000), "recvonly"))
     made.net.run(0.5)
     assert {leg for (_, leg), on in made.pair.core_relay.paused.items() if on} == {"a"}
+
+
+def test_nothing_is_told_of_a_call_that_ended_meanwhile() -> None:
+    made = Anchored()
+    alice, bob, relay = made.alice, made.bob, made.pair.core_relay
+    sent = alice.start(bob.uri, sdp(ALICE, 30000))
+    bob.reply(bob.take("INVITE"), 200, sdp("198.51.100.20", 40000))
+    made.net.run(1)
+    dialog = next(iter(sent.dialogs.values()))
+    alice.ask(dialog, "INVITE", signed(sdp(ALICE, 30000), "sendonly"))
+    bob.reply(bob.take("INVITE"), 200, signed(sdp("198.51.100.20", 40000), "recvonly"))
+    made.net.run(0.5)
+    alice.ask(dialog, "INVITE", sdp(ALICE, 30000))
+    came = bob.take("INVITE")
+    alice.ask(dialog, "BYE")
+    made.net.run(0.5)
+    told = sum(isinstance(each, Pause) for each in relay.log)
+    bob.reply(came, 487)
+    made.net.run(0.5)
+    assert not relay.sessions and sum(isinstance(each, Pause) for each in relay.log) == told

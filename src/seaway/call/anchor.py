@@ -207,8 +207,9 @@ class Anchor:
 
     def settled(self, call: Call, *, failed: bool = False) -> None:
         """What both sides have said of directions counts from now on; `failed`: what they had said before."""
-        for command in call.directions.settled(call.session, failed=failed):
-            self._command(command)
+        if call.ended is None and self._ready:
+            for command in call.directions.settled(call.session, failed=failed):
+                self._command(command)
 
     def find(self, context: Context) -> None:
         """The call that a request inside a dialog belongs to."""

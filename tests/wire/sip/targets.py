@@ -14,6 +14,7 @@ from seaway.wire.sip.auth import digest_parameters, parse_auth_params
 from seaway.wire.sip.cseq import parse_cseq
 from seaway.wire.sip.errors import SipError
 from seaway.wire.sip.framing import StreamFramer
+from seaway.wire.sip.multipart import parse_multipart
 from seaway.wire.sip.nameaddr import NameAddr, parse_contacts, parse_nameaddr, split_commas, tag_of, uri_of
 from seaway.wire.sip.params import parse_header_params, parse_uri_params
 from seaway.wire.sip.uri import SipUri, parse_uri, same_uri
@@ -121,6 +122,14 @@ TARGETS = (
     Target("auth params", parse_auth_params, (b'a=1, b="x, \\"y"',)),
     Target("message", read_all, tuple(case.data for case in CASES)),
     Target("stream", _stream, (*(case.data for case in CASES if case.stream), b"\r\n\r\n\r\n")),
+    Target(
+        "multipart",
+        lambda data: parse_multipart(b"multipart/mixed;boundary=b", data),
+        (
+            b"--b\r\nContent-Type: application/sdp\r\nContent-Length: 5\r\n\r\nv=0\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n",
+            b'--b\r\nContent-Type: multipart/mixed;boundary="c d"\r\n\r\n--c d\r\nA: b\r\n\r\nx\r\n--c d--\r\n--b--',
+        ),
+    ),
     Target("sdp", _sdp, (RFC8866, MIXED), (SdpError,)),
 )
 
