@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from seaway.call.config import NeighbourZone
+from seaway.call.search_record import SearchRecord
+from seaway.call.zones import Zone
 
 from ..support.messages import as_request
 from .test_searching import Site, answering, rule
@@ -104,3 +106,21 @@ def test_a_peer_is_not_asked_again_before_it_has_answered() -> None:
     first = {as_request(each.data).get(b"call-id") for each in there.net.sent("core1", "one", "OPTIONS")}
     assert len(first) == 1
     answering(there.peers["two"], (0.1, 200))
+
+
+def test_a_search_says_why_nobody_could_be_asked() -> None:
+    there = site(transport="tcp", monitor=0.0)
+    there.net.unreachable |= {("10.0.0.30", 5060), ("10.0.0.31", 5060)}
+    there.call("1@example.test", 2)
+    rows = there.core.core.explaining.search(str(there.record()["search"]), there.net.now).rows
+    (why,) = [str(each["why"]) for each in rows if each["what"] == "passed over"]
+    assert "10.0.0.31:5060" in why and why.endswith("does not answer")
+
+
+@pytest.mark.parametrize(("status", "why"), [(503, "connection refused"), (486, ""), (200, "")])
+def test_why_a_search_ended_is_what_this_node_found_last(status: int, why: str) -> None:
+    zone = Zone("local", "local")
+    record = SearchRecord(1, 0.0, b"INVITE", b"sip:1@example.test", b"<sip:a@example.test>", b"c", zone, False, None)
+    record.passed_over("connection refused")
+    record.finish(status, 1.0)
+    assert (record.status, record.why) == (status, why)

@@ -16,6 +16,8 @@ from seaway.wire.sip.nameaddr import uri_of
 __all__ = ["Candidate", "SearchRecord", "place_shown"]
 
 _MOST_ATTEMPTS = 60
+_LONGEST = 500  # characters of a line on what could not be asked
+_OURS = frozenset((404, 408, 480, 488, 500, 503))  # statuses that this node gives for reasons of its own
 
 
 class Candidate(NamedTuple):
@@ -61,11 +63,13 @@ class SearchRecord:
 
     def passed_over(self, why: str) -> None:
         """A target could not be asked."""
-        self._add(why)
+        self._add(why[:_LONGEST])
 
     def finish(self, status: int, now: float, why: str = "") -> None:
-        """The final response went out."""
+        """The final response went out. Without `why` it is what this node itself found last, if that can be why."""
         if self.ended is None:
+            if not why and status in _OURS:
+                why = next((each for each in reversed(self.attempts) if isinstance(each, str)), "")
             self.ended, self.status, self.why = now, status, why
 
     def row(self, now: float) -> dict[str, object]:

@@ -22,7 +22,7 @@ from seaway.call.looking_up import LookUps
 from seaway.call.paths import Paths
 from seaway.call.plans import Decisions
 from seaway.call.search import Director, Group, Legs, Search
-from seaway.call.search_record import Candidate, SearchRecord
+from seaway.call.search_record import Candidate, SearchRecord, place_shown
 from seaway.call.zones import Zone
 from seaway.core.sip.context import Context, Target
 from seaway.core.sip.forking import breadth_left
@@ -114,6 +114,11 @@ class Searches:
         search.asked.extend(fresh)
         statuses = [each.final.status for each in fresh if each.final is not None]
         search.statuses.extend(statuses)
+        for each in fresh:
+            if each.why:
+                place = place_shown(each.target)
+                named = place.partition("/")[0] in each.why
+                search.record.passed_over(each.why if named else f"{place}: {each.why}")
         return bool(search.holding) or self.after_failures(search, statuses, now)
 
     def after_failures(self, search: Search, statuses: list[int], now: float) -> bool:

@@ -238,3 +238,13 @@ def test_an_offer_of_ours_has_one_line_in_a_bundle_and_an_answer_only_what_was_o
     other.far.reply(other.far.take("INVITE"), 200, sdp(FAR, 40000))
     other.net.run(0.3)
     assert not lines(sent.last.body, "group")
+
+
+def test_a_search_says_why_media_was_refused() -> None:
+    """Somebody with plain RTP calls where only encrypted media may be."""
+    site = Site(media_encryption="force-encrypted")
+    sent = site.alice.start("sip:123@example.test", sdp(ALICE, 30000))
+    site.net.run(0.3)
+    assert sent.final == 488
+    (row,) = site.core.snapshot("searches", site.net.now)
+    assert "RTP/AVP is offered, and the zone has encrypted media only" in str(row["why"])

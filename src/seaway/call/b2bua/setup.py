@@ -107,6 +107,7 @@ class Setup:
 
         def refuse(status: int, why: str) -> None:
             self._stack.log("b2bua.no_media", "warning", why=why, **part.record.facts())
+            self._search.record.passed_over(why)
             self._waiting -= 1
             self._inviting.failed(status)
             self.all_failed(self._stack.clock)
@@ -167,6 +168,7 @@ class Setup:
     def _no_media(self, status: int, why: str) -> None:
         """The description of the answer cannot be carried."""
         self._stack.log("b2bua.no_media", "warning", why=why, **self._call.record.facts())
+        self._search.record.passed_over(why)
         self._call.end(why, self._stack.clock, status=status)
 
     # -- forks

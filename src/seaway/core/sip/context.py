@@ -39,7 +39,7 @@ class Branch:
 
     __slots__ = (
         "breadth", "call", "cancel", "client", "context", "datagram", "early", "final", "more", "request", "ringing",
-        "target",
+        "target", "why",
     )  # fmt: skip
 
     def __init__(
@@ -57,6 +57,7 @@ class Branch:
         self.early = False  # a provisional response above 100 came: no other hop is tried
         self.ringing = False  # a provisional response came: CANCEL may be sent (RFC 3261 §9.1)
         self.cancel = False  # to be cancelled as soon as it may
+        self.why = ""  # why it failed without a response, last
 
 
 class Context:

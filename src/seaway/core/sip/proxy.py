@@ -151,6 +151,7 @@ class Proxy:
                 self._user.own_failed(client, status, reason, now)
             return
         self.counters[f"sip.branch.failed.{status}"] += 1
+        branch.why = reason
         if self.carrier.failed(branch, status, now):
             return
         if branch.ringing or not self._next_flow(branch, status, now):
