@@ -6,7 +6,8 @@ from ipaddress import ip_network
 
 import pytest
 
-from seaway.policy.intrusion import DEFAULTS, Block, Category, Intrusion, Trigger, is_scanner, source_of
+from seaway.policy.intrusion import DEFAULTS, Block, Category, Intrusion, Trigger, is_scanner
+from seaway.wire.endpoint import source_of
 
 AUTH = Category.AUTHENTICATION
 TRIGGERS = {
@@ -57,7 +58,6 @@ def test_whoever_has_one_address_of_a_64_has_them_all() -> None:
     found = [block for n in range(3) if (block := policy.report(AUTH, f"2001:db8:1:2::{n}", 0.0))]
     assert [each.source for each in found] == ["2001:db8:1:2::"]
     assert caught(policy, "2001:db8:1:3::1", 0) == []
-    assert source_of("::ffff:192.0.2.7") == "192.0.2.7" and source_of("fe80::1%eth0") == "fe80::"
 
 
 def test_our_own_peers_are_never_blocked() -> None:

@@ -41,3 +41,17 @@ def test_scoped_addresses() -> None:
 )
 def test_addresses_as_packets_have_them(written: str, printed: str) -> None:
     assert canonical(written) == printed
+
+
+@pytest.mark.parametrize(
+    ("address", "source"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3::4", "2001:db8:1:2::"),
+        ("2001:db8:1:3:3::4", "2001:db8:1:3::"),
+        ("fe80::1%eth0", "fe80::"),
+    ],
+)
+def test_what_counts_as_one_source(address: str, source: str) -> None:
+    assert source_of(address) == source

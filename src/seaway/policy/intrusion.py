@@ -16,9 +16,11 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
 
-__all__ = ["DEFAULTS", "LONGEST_BLOCK", "Block", "Category", "Intrusion", "Trigger", "is_scanner", "source_of"]
+from seaway.wire.endpoint import source_of
+
+__all__ = ["DEFAULTS", "LONGEST_BLOCK", "Block", "Category", "Intrusion", "Trigger", "is_scanner"]
 
 Network = IPv4Network | IPv6Network
 
@@ -68,20 +70,6 @@ class Block:
     category: Category
     since: float
     until: float
-
-
-def source_of(address: str) -> str:
-    """What is counted and blocked for `address`: the IPv4 address itself, or the first address of the IPv6 /64.
-
-    IPv4 in IPv6 form is IPv4. Raises `ValueError`.
-    """
-    if ":" not in address:
-        return address
-    parsed = ip_address(address.partition("%")[0])
-    assert isinstance(parsed, IPv6Address)
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(IPv6Address(int(parsed) >> 64 << 64))
 
 
 def is_scanner(user_agent: bytes) -> bool:

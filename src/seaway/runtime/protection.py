@@ -19,7 +19,8 @@ from pathlib import Path
 
 from seaway.observe import log
 from seaway.observe.counters import Counters
-from seaway.policy.intrusion import LONGEST_BLOCK, Block, Category, Intrusion, Network, Trigger, source_of
+from seaway.policy.intrusion import LONGEST_BLOCK, Block, Category, Intrusion, Network, Trigger
+from seaway.wire.endpoint import source_of
 
 __all__ = ["STATE_FILE", "Protection"]
 

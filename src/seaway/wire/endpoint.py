@@ -34,9 +34,12 @@ def canonical(host: str) -> str:
 
 
 def source_of(host: str) -> str:
-    """What counts as one source where connections and allocations are limited: an IPv4 address, an IPv6 /64, of which
-    one household has all addresses."""
-    return ip_address(host).packed[:8].hex() if ":" in host else host
+    """What counts as one source where connections, allocations and offences are: an IPv4 address, or the first address
+    of an IPv6 /64, of which one household has all. IPv4 in the form of IPv6 is IPv4. Raises `ValueError`."""
+    if ":" not in host:
+        return host
+    address = IPv6Address(host.partition("%")[0])
+    return str(address.ipv4_mapped or IPv6Address(address.packed[:8] + bytes(8)))
 
 
 def scoped(host: str) -> bool:

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from ipaddress import IPv6Address, ip_address
+from ipaddress import ip_address
 
 from seaway.core.dns.io import Answer, Kind, Naptr, Srv
 from seaway.core.dns.order import srv_order
 from seaway.core.sip.io import Hop, Place, TransportName
+from seaway.wire.endpoint import canonical
 
 __all__ = ["MOST_HOPS", "Locating", "Question", "default_port", "is_literal"]
 
@@ -184,11 +185,9 @@ def _plain_name(name: str) -> str:
 def _unicast(host: str) -> str | None:
     """The address in its plain form, `None` for one to which nothing is sent (R35)."""
     try:
-        address = ip_address(host)
+        address = ip_address(canonical(host))
     except ValueError:
         return None
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
     if address.is_multicast or address.is_unspecified or (address.version == 4 and address.is_reserved):
         return None
     return str(address)
