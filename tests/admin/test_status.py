@@ -18,6 +18,8 @@ def test_rows_become_atable() -> None:
 def test_one_long_row_is_shown_down_the_page() -> None:
     row = {f"field{number}": number for number in range(9)} | {"zones": {"pair": "active"}}
     lines = table([row]).split("\n")
+    assert max(map(len, table([row | {"media": "x=1 " * 60}]).split("\n"))) <= 100
+    assert table([row | {"media": None}]).endswith("media   -")
     assert lines[0] == "field0  0" and lines[-1] == "zones   pair=active"
 
 

@@ -145,6 +145,13 @@ def test_the_core_dials_ipv4_where_both_ends_have_it() -> None:
     assert named.traversal[0].host == "fd00:2::20"
 
 
+def test_an_address_that_no_row_leads_to_is_no_host_of_a_zone() -> None:
+    wanted = rf'host = "{EDGE_OUTER}": row T11-01 leads to {EDGE_INNER} alone; give one of them, or leave it out'
+    with pytest.raises(ConfigError, match=wanted):
+        build("core1", ZONE + f'host = "{EDGE_OUTER}"\n')
+    assert build("core1", ZONE + f'host = "{EDGE_INNER}"\n').traversal[0].host == EDGE_INNER
+
+
 def test_an_ipv6_only_pair_listens_there_only() -> None:
     for node in ("core1", "edge1"):
         assert all(":" in address[0] for _, _, address, _, _ in shown(build(node, deployment=with_ipv6(only=True))))

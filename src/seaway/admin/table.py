@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seaway.catalog.views.fitted import WIDTH, fitted
+from seaway.catalog.views.fitted import WIDTH, down, fitted
 
 __all__ = ["table"]
 
@@ -15,8 +15,7 @@ def table(rows: list[dict[str, Any]], width: int = WIDTH) -> str:
         return "none"
     columns = list(dict.fromkeys(key for row in rows for key in row))
     if len(rows) == 1 and len(columns) > 8:
-        left = max(map(len, columns))
-        return "\n".join(f"{key:<{left}}  {_cell(value)}" for key, value in rows[0].items())
+        return down(columns, [_cell(each) for each in rows[0].values()], width, empty=True)
     return fitted(columns, [[_cell(row.get(column)) for column in columns] for row in rows], width=width)
 
 

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from ipaddress import ip_address
 
 from seaway.call.config import ControlConfig, Listener, NeighbourZone, Registrations, Rule, TraversalZone, User
 from seaway.catalog.deployment import Deployment, Node
 from seaway.catalog.model import Security, Transport
 from seaway.catalog.problems import Refused, did_you_mean
-from seaway.catalog.resolve import Resolution
+from seaway.catalog.resolve import Connection, Resolution
 from seaway.core.sip.io import TransportName
+from seaway.core.sip.locating import is_literal
 from seaway.core.sip.registrar import Bounds
 from seaway.identity.digest import ha1
 from seaway.policy.call_policy import CallPolicy
@@ -200,15 +202,16 @@ def _zone(
             raise ConfigError(f"{where}.verify_name", None, "is missing", "give the DNS name in the peer's certificate")
         verify_name = peers[0].fqdn
     host = zone.host or ""
+    links = resolution.of_row(TRAVERSAL_ROW, node.name) if client else ()
+    places = {address: each.version for each in links for address in _places(each)}
+    if is_literal(host) and places and ip_address(host) not in map(ip_address, places):
+        known = ", ".join(sorted(places))
+        raise ConfigError(
+            f"{where}.host", host, f"row {TRAVERSAL_ROW} leads to {known} alone", "give one of them, or leave it out"
+        )
     if client and not host:
-        links = resolution.of_row(TRAVERSAL_ROW, node.name)
-        first = min((each.version for each in links), default=4)  # IPv4 where both ends have it
-        reached = {
-            address
-            for each in links
-            if each.version == first
-            for address in each.destination.public or tuple(net.partition("/")[0] for net in each.destination.networks)
-        }
+        first = min(places.values(), default=4)  # IPv4 where both ends have it
+        reached = {address for address, version in places.items() if version == first}
         if len(reached) != 1:
             raise ConfigError(f"{where}.host", None, "is missing", "give the edge's name or address")
         host = reached.pop()
@@ -226,6 +229,11 @@ def _zone(
         zone.ping,
         zone_settings(zone),
     )
+
+
+def _places(link: Connection) -> tuple[str, ...]:
+    """Where the core dials the edge."""
+    return link.destination.public or tuple(net.partition("/")[0] for net in link.destination.networks)
 
 
 def _port(zone: Traversal, deployment: Deployment) -> int:

@@ -25,7 +25,7 @@ from seaway.media.protocol import Describe, Described, Event, Reply, SessionInfo
 from seaway.observe import log
 from seaway.observe.counters import Counters
 from seaway.runtime.alarms import AlarmBook, AlarmBooks
-from seaway.runtime.control_protocol import CONTROL_SOCKET, SHOWS
+from seaway.runtime.control_protocol import CONTROL_SOCKET, SHOWS, TURN_SOCKET
 from seaway.runtime.health import health
 from seaway.runtime.ipc import IpcError, LineConnection, ask, serve
 from seaway.runtime.listener import Connections
@@ -173,6 +173,8 @@ class StatusServer:
         if show == "relay":
             return [await self._relay()]
         if show == "turn":
+            if not (self._run_dir / TURN_SOCKET).exists():
+                raise ValueError("no TURN server runs here; an edge has one with `turn = true` under [services]")
             return await ask_turn(self._run_dir, show)
         if show == "counters":
             own = [{"name": name, "value": value} for name, value in self._counters.snapshot().items()]

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-__all__ = ["WIDTH", "fitted"]
+__all__ = ["WIDTH", "down", "fitted"]
 
 WIDTH = 100
 """Columns that a table takes at most, where it can."""
@@ -26,7 +26,7 @@ def fitted(head: Sequence[str], lines: Sequence[Sequence[str]], *, width: int = 
     lines = [[line[at] for at in columns] for line in lines]
     widths = _fold(head, lines, width)
     if widths is None:
-        return "\n\n".join(_down(head, line, width) for line in lines)
+        return "\n\n".join(down(head, line, width) for line in lines)
     return "\n".join(text for line in (head, *lines) for text in _folded(line, widths))
 
 
@@ -56,13 +56,13 @@ def _folded(line: Sequence[str], widths: Sequence[int]) -> list[str]:
     ]
 
 
-def _down(head: Sequence[str], line: Sequence[str], width: int) -> str:
-    """One row, a line for each field that is not empty."""
+def down(head: Sequence[str], line: Sequence[str], width: int = WIDTH, *, empty: bool = False) -> str:
+    """One row, a line for each field; without `empty` only those that are not."""
     left = max(map(len, head))
     room = max(width - left - len(_GAP), _NARROW)
     found = []
     for name, cell in zip(head, line, strict=True):
-        if cell not in _EMPTY:
+        if empty or cell not in _EMPTY:
             first, *rest = _wrap(cell, room)
             found += [f"{name:<{left}}{_GAP}{first}", *(" " * left + _GAP + each for each in rest)]
     return "\n".join(found)
