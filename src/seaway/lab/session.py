@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 from seaway.lab.accounts import ALICE, BOB, LabUser
@@ -246,11 +245,3 @@ class Session:
         for phone in self.phones.values():
             phone.close(0.7)
         self.phones.clear()
-
-
-def log_of(path: Path, lines: int = 5) -> str:
-    """Last lines of a log file, for failure messages."""
-    try:
-        return " | ".join(path.read_text(errors="replace").strip().splitlines()[-lines:])
-    except OSError:
-        return ""

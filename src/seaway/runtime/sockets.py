@@ -213,10 +213,6 @@ class Sockets:
                 return row
         return rows[0]
 
-    def is_own(self, host: str) -> bool:
-        """Whether `host` (an IP literal) is an address of this node, as it is or as a firewall translates it."""
-        return host in self._destinations.own
-
     def choose(self, rows: Iterable[str], transport: Transport, remote: Address, nic: str) -> str:
         """The first of `rows` by which this node may send to `remote` from `nic`. Raises `SocketError`.
 

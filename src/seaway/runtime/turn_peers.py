@@ -106,9 +106,6 @@ class TurnPeers:
     def listen(self, relay: RelayKey, listening: RowSocket) -> None:
         self._loop.add_reader(listening.fileno(), self._readable, relay, listening)
 
-    def unlisten(self, listening: RowSocket) -> None:
-        self._loop.remove_reader(listening.fileno())
-
     def _readable(self, relay: RelayKey, listening: RowSocket) -> None:
         for _ in range(_BURST):
             try:

@@ -65,12 +65,10 @@ class Inviting:
     """`over` ends it: no more branches. What stands beside a description (`described`) goes along."""
 
     def __init__(
-        self, stack: Stack, context: Context, ingress: Zone, caller: Caller, *, can_prack: bool,
-        described: Description | None,
+        self, stack: Stack, context: Context, caller: Caller, *, can_prack: bool, described: Description | None
     ) -> None:  # fmt: skip
         self._stack = stack
         self._context = context
-        self._ingress = ingress
         self._caller = caller
         self._can_prack = can_prack
         self._described = described

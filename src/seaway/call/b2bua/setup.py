@@ -74,7 +74,7 @@ class Setup:
         self._winner: Fork | None = None
         self._over = False
         self._inviting = Inviting(
-            stack, context, search.zone, self, can_prack=self._incoming.supported, described=described,
+            stack, context, self, can_prack=self._incoming.supported, described=described,
         )  # fmt: skip
         call.pending.append(self)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from math import floor
 
-__all__ = ["Dates", "iso_date", "sip_date"]
+__all__ = ["Dates", "sip_date"]
 
 _DAYS = ("Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed")  # 1 January 1970 was a Thursday
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -49,13 +49,6 @@ def sip_date(second: int) -> bytes:
     year, month, day = _civil(days)
     clock = f"{rest // 3600:02d}:{rest // 60 % 60:02d}:{rest % 60:02d}"
     return f"{_DAYS[days % 7]}, {day:02d} {_MONTHS[month - 1]} {year} {clock} GMT".encode()
-
-
-def iso_date(second: int) -> str:
-    """`2010-11-13T23:29:00Z` (RFC 3339)."""
-    days, rest = divmod(second, 86400)
-    year, month, day = _civil(days)
-    return f"{year:04d}-{month:02d}-{day:02d}T{rest // 3600:02d}:{rest // 60 % 60:02d}:{rest % 60:02d}Z"
 
 
 def _civil(days: int) -> tuple[int, int, int]:

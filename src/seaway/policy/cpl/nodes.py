@@ -118,9 +118,8 @@ Node: TypeAlias = Switch | Location | Lookup | Remove | Proxy | Redirect | Rejec
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A whole script. An action that it lacks is `None`, with `has_...` telling it from an empty one."""
+    """A whole script. An action that it lacks is `None`; `has_outgoing` tells that from an empty one."""
 
     incoming: Node | None
     outgoing: Node | None
-    has_incoming: bool
     has_outgoing: bool

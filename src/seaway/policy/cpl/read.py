@@ -146,7 +146,7 @@ class _Reader:
                 top[name] = self._only(child)
             elif name != "ancillary":
                 raise CplError(_line(child), f"cpl has the unknown element {name!r}")
-        return Script(top.get("incoming"), top.get("outgoing"), "incoming" in top, "outgoing" in top)
+        return Script(top.get("incoming"), top.get("outgoing"), "outgoing" in top)
 
     def _only(self, element: Element) -> Node | None:
         """The one node in an output or action; none ends the script there."""
