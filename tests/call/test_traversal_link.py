@@ -137,7 +137,7 @@ def test_a_core_with_another_name_is_refused() -> None:
     pair.net.run(5)
     assert pair.zones() == ("failed", "failed")
     assert reason(pair, pair.edge) == "the certificate of 10.0.0.1 carries other.example.test, not core.example.test"
-    assert "certificate name" in reason(pair, pair.core)
+    assert "refuse this node's certificate, name or CA" in reason(pair, pair.core)
     assert not pair.net.sent("edge1", "core1", "SIP/2.0 200")
 
 

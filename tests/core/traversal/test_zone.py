@@ -174,7 +174,7 @@ def test_closed_before_the_first_answer_names_the_certificate() -> None:
     zone.start(0.0)
     zone.connected(link, 0.0)
     zone.closed(link, "closed by the peer", 0.1)
-    assert "certificate name" in zone.reason and "\n" not in zone.reason
+    assert "refuse this node's certificate, name or CA" in zone.reason and "\n" not in zone.reason
 
 
 # -- the server

@@ -132,7 +132,9 @@ class ZoneClient(_Zone):
         if flow is self.flow:
             self.flow = None
             if self.state is ZoneState.CONNECTING:
-                reason += " (before OPTIONS was answered: does the edge expect this node's certificate name?)"
+                reason += (
+                    " before OPTIONS was answered: the edge may refuse this node's certificate, name or CA; it says why"
+                )
             self._fail(f"connection closed: {reason}", now)
 
     def pong(self, flow: Flow) -> None:
