@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -78,8 +79,8 @@ def stage() -> Iterator[Stage]:
         made.pair.stop()
 
 
-@pytest.fixture(scope="session")
-def phones(stage: Stage) -> Iterator[Session]:
+@contextmanager
+def two_phones(stage: Stage) -> Iterator[Session]:
     """alice outside and bob inside, registered; both answer by themselves."""
     session = stage.session()
     try:
@@ -89,6 +90,12 @@ def phones(stage: Stage) -> Iterator[Session]:
         yield session
     finally:
         session.close()
+
+
+@pytest.fixture(scope="session")
+def phones(stage: Stage) -> Iterator[Session]:
+    with two_phones(stage) as session:
+        yield session
 
 
 class Peers:

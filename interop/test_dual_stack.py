@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from interop.conftest import Peers, lab_name, wait_for
+from interop.conftest import Peers, lab_name, two_phones, wait_for
 from interop.dual_allocation import DualClient
 from seaway.lab.accounts import CAROL, DAVE, TURN_PASSWORD, TURN_USER, LabUser
 from seaway.lab.firewall import deployment_text
@@ -133,14 +133,8 @@ def test_the_traversal_link_is_over_ipv6(site: Stage) -> None:
 @pytest.fixture(scope="module")
 def phones(site: Stage) -> Iterator[Session]:
     """alice outside and bob inside, over IPv4."""
-    session = site.session()
-    try:
-        session.launch()
-        for name in ("alice", "bob"):
-            assert session.registered(name), f"{name} does not register: {session.phones[name].tail()}"
+    with two_phones(site) as session:
         yield session
-    finally:
-        session.close()
 
 
 @pytest.fixture

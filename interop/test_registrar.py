@@ -43,6 +43,28 @@ def edge(site: RegistrarSite) -> None:
     site.start_edge()
 
 
+def reply(status: str, tag: str = "") -> str:
+    """An answer to what came last."""
+    return f"""<send><![CDATA[
+SIP/2.0 {status}
+[last_Via:]
+[last_From:]
+[last_To:]{tag}
+[last_Call-ID:]
+[last_CSeq:]
+Content-Length: 0
+
+]]></send>
+"""
+
+
+def scenario(site: RegistrarSite, name: str, text: str) -> str:
+    """The file of a scenario for what comes outside the calls of the main one."""
+    path = site.folder / f"{name}.xml"
+    path.write_text(f'<?xml version="1.0" encoding="ISO-8859-1" ?>\n<scenario name="{name}">\n{text}</scenario>\n')
+    return str(path)
+
+
 def register(
     cseq: int, expires: int, *lines: str, contact: str = "<sip:bob@[local_ip]:[local_port]>", auth: bool = True
 ) -> str:
@@ -98,25 +120,17 @@ def test_gruus_are_called(site: RegistrarSite) -> None:
     contact = f'<sip:bob@[local_ip]:[local_port]>;+sip.instance="<{URN}>"'
     text = challenged(1, 120, "Supported: gruu", contact=contact) + register(2, 120, "Supported: gruu", contact=contact)
     text += expect(200, "Contact:", ".*", name="gruus")
-    answer = """<recv request="INVITE"><action>
+    answer = (
+        """<recv request="INVITE"><action>
 <ereg regexp="INVITE sip:bob@[0-9.:]+ " search_in="msg" check_it="true" assign_to="uri"/>
 <log message="uri=[$uri]"/></action></recv>
-<send><![CDATA[
-SIP/2.0 486 Busy Here
-[last_Via:]
-[last_From:]
-[last_To:];tag=[pid]u[call_number]
-[last_Call-ID:]
-[last_CSeq:]
-Content-Length: 0
-
-]]></send>
-<recv request="ACK"/>
 """
-    take = site.folder / "take.xml"
-    take.write_text(f'<?xml version="1.0" encoding="ISO-8859-1" ?>\n<scenario name="take">\n{answer}</scenario>\n')
+        + reply("486 Busy Here", ";tag=[pid]u[call_number]")
+        + '<recv request="ACK"/>\n'
+    )
+    take = scenario(site, "take", answer)
     text += '<pause milliseconds="4000"/>\n' + register(3, 0) + expect(200)
-    process = site.sipp_begin("gruu", text, "-oocsf", str(take))
+    process = site.sipp_begin("gruu", text, "-oocsf", take)
     site.wait_registered("bob")
     log = site.folder / "gruu.log"
     found = re.search(r'pub-gruu="([^"]+)";temp-gruu="([^"]+)"', log.read_text())
@@ -151,17 +165,7 @@ Expires: 0
 <log message="state=[$s]"/>
 <ereg regexp="sip:bob@[0-9.]+:[0-9]+" search_in="body" check_it="true" assign_to="uri"/>
 <log message="contact=[$uri]"/></action></recv>
-<send><![CDATA[
-SIP/2.0 200 OK
-[last_Via:]
-[last_From:]
-[last_To:]
-[last_Call-ID:]
-[last_CSeq:]
-Content-Length: 0
-
-]]></send>
-"""
+""" + reply("200 OK")
     credentials = "[authentication username=bob password=secret-bob]\n"
     text = challenged(1, 120) + register(2, 120) + expect(200)
     text += f'<send retrans="500"><![CDATA[\n{head.format(number=3, auth="")}\n]]></send>\n' + expect(407, auth="true")
@@ -186,25 +190,17 @@ def test_a_path_without_outbound_is_439(site: RegistrarSite) -> None:
 def test_430_of_a_proxy_ends_the_binding(site: RegistrarSite) -> None:
     alice = site.baresip("alice")
     path = ("Path: <sip:flow7@[local_ip]:[local_port];lr>", "Supported: path")
-    refuse = """<recv request="INVITE"><action>
+    refuse = (
+        """<recv request="INVITE"><action>
 <ereg regexp="sip:flow7@[0-9.:]+;lr" search_in="hdr" header="Route:" check_it="true" assign_to="route"/>
 <log message="route=[$route]"/></action></recv>
-<send><![CDATA[
-SIP/2.0 430 Flow Failed
-[last_Via:]
-[last_From:]
-[last_To:];tag=[pid]u[call_number]
-[last_Call-ID:]
-[last_CSeq:]
-Content-Length: 0
-
-]]></send>
-<recv request="ACK"/>
 """
-    take = site.folder / "refuse.xml"
-    take.write_text(f'<?xml version="1.0" encoding="ISO-8859-1" ?>\n<scenario name="refuse">\n{refuse}</scenario>\n')
+        + reply("430 Flow Failed", ";tag=[pid]u[call_number]")
+        + '<recv request="ACK"/>\n'
+    )
+    take = scenario(site, "refuse", refuse)
     text = challenged(1, 120, *path) + register(2, 120, *path) + expect(200) + '<pause milliseconds="2500"/>\n'
-    process = site.sipp_begin("flow", text, "-oocsf", str(take))
+    process = site.sipp_begin("flow", text, "-oocsf", take)
     site.wait_registered("bob")
     mark = alice.mark()
     alice.dial(f"sip:bob@{DOMAIN}")
