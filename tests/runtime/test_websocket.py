@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -198,6 +199,27 @@ def test_r36_what_is_no_websocket_is_closed(files: Path, octets: bytes, answer: 
             assert said.startswith(answer) and (answer or not said)
             assert made.core.opened == [] and made.driver.counters.get("sip.websocket.refused") == 1
             await until(lambda: len(made.connections) == 0)
+
+    run(main)
+
+
+def test_a_flood_of_nonsense_fills_no_log(files: Path) -> None:
+    """What strangers do to sockets is told ten times a second."""
+
+    async def main() -> None:
+        async with edge(files) as made:
+            said: list[str] = []
+            made.driver.log = SimpleNamespace(  # type: ignore[assignment]
+                info=lambda event, **fields: said.append(event), warning=lambda event, **fields: said.append(event)
+            )
+            assert not await raw(files, message())
+            await until(lambda: said == ["websocket.refused"])
+            for _ in range(10):
+                made.driver.noise.allows(float("inf"))  # this second is used up
+            assert not await raw(files, message())
+            await until(lambda: made.driver.counters.get("sip.websocket.refused") == 2)
+            assert said == ["websocket.refused"]
+            assert made.driver.counters.get("log.suppressed.sockets") == 1
 
     run(main)
 

@@ -83,7 +83,7 @@ class Control:
         self._proxy = Proxy(self, self._sides, tokens, self._outputs, self.counters, hexboot, random)
         self._zones.attach(self._proxy)
         self._anchor = Anchor(config, self._outputs, random)
-        self._noise = Noise(self.counters)
+        self._noise = Noise(lambda: self.counters.update(("log.suppressed",)))
         self._refusals = Refusals(self._proxy, self._outputs, self._noise)
         delegates = Delegates(self._zones, self._sides, self._proxy, random, config.node, self.counters)
         authorising = Authorising(self._admission, delegates, self._registrar, config.local_zone, self._refusals)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Callable
 
 __all__ = ["Noise"]
 
@@ -10,10 +10,10 @@ _PER_SECOND = 10  # lines
 
 
 class Noise:
-    """Counts lines; what is left out is counted as `log.suppressed`."""
+    """Counts lines; `suppressed` is called for each that is left out."""
 
-    def __init__(self, counters: Counter[str]) -> None:
-        self._counters = counters
+    def __init__(self, suppressed: Callable[[], object]) -> None:
+        self._suppressed = suppressed
         self._since = float("-inf")
         self._lines = 0
 
@@ -24,5 +24,5 @@ class Noise:
         self._lines += 1
         if self._lines <= _PER_SECOND:
             return True
-        self._counters["log.suppressed"] += 1
+        self._suppressed()
         return False

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from seaway.call.events import AskPolicy, KeepDue, KeepFlow, LogEvent, MediaCommand, Offence, Proved
+from seaway.call.noise import Noise
 from seaway.core.dns.io import Answer, Resolve
 from seaway.core.sip.io import Address, CloseFlow, Flow, Send, SendTo
 from seaway.media.protocol import Command
@@ -78,6 +79,7 @@ class Driver:
         self.core = core
         self.counters = counters
         self.log = log.get()
+        self.noise = Noise(lambda: self.counters.add("log.suppressed.sockets"))  # of what strangers do to sockets
         self.send_to: Callable[[SendTo, float], None] = self._nowhere
         self.resolve: Callable[[Resolve, float], None] = self._nobody
         self.media: Callable[[Command], None] = lambda command: None

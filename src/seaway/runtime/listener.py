@@ -108,7 +108,8 @@ class Connections:
             if context is not None and kind.zone is None:
                 self._driver.offence(Category.HANDSHAKE, source, True)
             reason = describe(error)
-            self._driver.log.info("stream.refused", source=source, row=kind.row, reason=reason)
+            if self._driver.noise.allows(time.monotonic()):
+                self._driver.log.info("stream.refused", source=source, row=kind.row, reason=reason)
             if context is not None and kind.zone is not None:
                 now = time.monotonic()
                 self._driver.tell(self._driver.core.link_refused, kind.zone, f"{source} connected, but {reason}", now)

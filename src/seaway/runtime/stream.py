@@ -263,7 +263,8 @@ class StreamConnection(asyncio.Protocol):
         driver.counters.add("sip.stream.unreadable")
         if flow.zone is None:
             driver.offence(Category.MALFORMED, flow.remote[0], True)
-        driver.log.warning("stream.unreadable", peer=flow.remote, row=flow.row, reason=str(error))
+        if driver.noise.allows(time.monotonic()):
+            driver.log.warning("stream.unreadable", peer=flow.remote, row=flow.row, reason=str(error))
         if error.head:
             try:
                 request = parse_lenient(error.head)

@@ -243,7 +243,8 @@ class UdpListener:
         except SocketError as error:
             known = self._refused
             self._counters.add("sip.udp.refused")
-            self._driver.log.warning("udp.refused", remote=remote, reason=str(error))
+            if self._driver.noise.allows(time.monotonic()):
+                self._driver.log.warning("udp.refused", remote=remote, reason=str(error))
         if len(known) >= 10_000:
             known.clear()
         known.add(remote)

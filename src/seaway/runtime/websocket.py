@@ -127,7 +127,9 @@ class WebSocketConnection(StreamConnection):
             self._driver.counters.add("sip.websocket.refused")
             if (self.flow is not None or isinstance(error, InvalidMessage)) and self.source:  # not a mere wrong origin
                 self._driver.offence(Category.MALFORMED, self.source, True)
-            self._driver.log.info("websocket.refused", row=self._kind.row, reason=" ".join(str(error).split())[:200])
+            if self._driver.noise.allows(time.monotonic()):
+                reason = " ".join(str(error).split())[:200]
+                self._driver.log.info("websocket.refused", row=self._kind.row, reason=reason)
         super().close(str(error) if error is not None else "closed by the peer")
 
     # -- out
