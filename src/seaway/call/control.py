@@ -16,13 +16,11 @@ from seaway.call.b2bua.agent import B2bua
 from seaway.call.config import ControlConfig
 from seaway.call.delegation import Delegates
 from seaway.call.directing import Directing
-from seaway.call.events import ControlOutput, LogEvent, Offence
+from seaway.call.events import ControlOutput, LogEvent
 from seaway.call.explaining import Explaining
 from seaway.call.finding import Finder
-from seaway.call.keep_alive import answer_keep_alive
 from seaway.call.kept import Keeper
 from seaway.call.large import Large
-from seaway.call.malformed import answer_malformed
 from seaway.call.noise import Noise
 from seaway.call.own import OwnRequest
 from seaway.call.passing import Passing
@@ -38,20 +36,20 @@ from seaway.call.search import Search
 from seaway.call.searching import Searches
 from seaway.call.sides import sides_of
 from seaway.call.underway import Underway
-from seaway.call.views import found_by_dns, place_of, registration_row, report_unlocated
+from seaway.call.unreadable import Unreadable
+from seaway.call.views import found_by_dns, registration_row, report_unlocated
 from seaway.call.zones import ClientLink, ServerLink, Zones
 from seaway.core.dns.io import Answer
 from seaway.core.sip.client import ClientTransaction
 from seaway.core.sip.context import Branch, Context, Target
 from seaway.core.sip.date import Dates
 from seaway.core.sip.gruu import Gruus
-from seaway.core.sip.io import Flow, Send
+from seaway.core.sip.io import Flow
 from seaway.core.sip.proxy import Proxy
 from seaway.core.sip.registrar import Registrar
 from seaway.core.sip.tokens import RouteTokens
 from seaway.core.sip.topvia import read_top_via
 from seaway.media import protocol as media
-from seaway.policy.intrusion import Category
 from seaway.wire.errors import WireError
 from seaway.wire.sip.errors import SipError
 from seaway.wire.sip.message import Request, Response, parse
@@ -84,6 +82,7 @@ class Control:
         self._zones.attach(self._proxy)
         self._anchor = Anchor(config, self._outputs, random)
         self._noise = Noise(lambda: self.counters.update(("log.suppressed",)))
+        self._unreadable = Unreadable(self._outputs, self.counters, self._noise, self._paths.reply_flow)
         self._refusals = Refusals(self._proxy, self._outputs, self._noise)
         delegates = Delegates(self._zones, self._sides, self._proxy, random, config.node, self.counters)
         authorising = Authorising(self._admission, delegates, self._registrar, config.local_zone, self._refusals)
@@ -189,7 +188,7 @@ class Control:
                 reply = flow if flow.remote[1] == port else self._paths.reply_flow(flow, port)
                 self._proxy.layer.receive_request(message, key, flow, reply, now)
         except WireError as error:
-            self._malformed(data, flow, error, now)
+            self._unreadable.received(data, flow, error, now)
         if self._zones.links:
             self._drain_zones(now)
 
@@ -339,22 +338,6 @@ class Control:
         """Whether a response comes from a zone that we trust."""
         flow = branch.client.flow if branch.client is not None else None
         return flow is not None and self._zones.of(flow).trusted
-
-    def _malformed(self, data: bytes, flow: Flow, error: WireError, now: float) -> None:
-        """Count and answer what `parse` refused."""
-        alive = answer_keep_alive(data, flow)
-        if alive is not None:
-            self.counters["sip.keep_alive"] += 1
-            if alive:
-                self._outputs.append(Send(flow, alive))
-            return
-        self.counters["sip.malformed"] += 1
-        self._outputs.append(Offence(Category.MALFORMED, flow, flow.reliable))
-        if self._noise.allows(now):
-            self._log("message.malformed", "warning", source=place_of(flow), why=str(error))
-        answer = answer_malformed(data, flow, error)
-        if answer is not None:
-            self._outputs.append(Send(self._paths.reply_flow(flow, answer.port), answer.data))
 
     def _drain_zones(self, now: float) -> None:
         for link in self._zones.links.values():
