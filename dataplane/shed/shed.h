@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <netinet/in.h>
 
-enum { SHED_BATCH = 64, SHED_LONGEST = 65535, SHED_ANSWER = 8192, SHED_KNOWN = 65536, SHED_TRUSTED = 64, SHED_RANKS = 3 };
+enum { SHED_BATCH = 64, SHED_LONGEST = 65535, SHED_ANSWER = 8192, SHED_KNOWN = 65536, SHED_TRUSTED = 256, SHED_RANKS = 3 };
 /* Ranks: 0 from a trusted address, 1 with credentials, 2 others. */
 
 enum shed_verdict { SHED_PASS, SHED_REFUSE, SHED_DROP, SHED_ACK };

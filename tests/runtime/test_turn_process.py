@@ -369,3 +369,21 @@ def test_a_refusal_for_want_of_room_is_an_alarm(
             await until(lambda: not process.allocations())
 
     run(main)
+
+
+def test_a_flood_of_failed_handshakes_fills_no_log(tmp_path: Path) -> None:
+    """What strangers do to sockets is told ten times a second at most."""
+
+    async def main() -> None:
+        async with turn(tmp_path) as process:
+            for number in range(1, 200):  # on a slow machine ten may take more than a second
+                reader, writer = await asyncio.open_connection(*SERVER)
+                writer.write(bytes((0x16, 3, 1, 0, 4)) + b"none")
+                await within(reader.read())
+                writer.close()
+                await until(lambda count=number: process.counters.get("turn.stream.refused") == count)  # type: ignore[misc]
+                if process.counters.get("log.suppressed.sockets"):
+                    break
+            assert process.counters.get("log.suppressed.sockets") == 1
+
+    run(main)

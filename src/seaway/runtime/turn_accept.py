@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from seaway.call.noise import Noise
 from seaway.observe import log
 from seaway.observe.counters import Counters
 from seaway.runtime.faults import describe
@@ -78,6 +80,7 @@ class Acceptor:
         self._make = make
         self._patience = patience
         self._log = log.get(part="turn")
+        self._noise = Noise(lambda: counters.add("log.suppressed.sockets"))
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(listening.fileno(), self._readable)
@@ -145,7 +148,9 @@ class Acceptor:
             )
         except (TimeoutError, OSError, ssl.SSLError) as error:
             self._counters.add("turn.stream.refused")
-            self._log.info("stream.refused", source=source, row=self._listening.entry.rows[0], reason=describe(error))
+            if self._noise.allows(time.monotonic()):
+                row = self._listening.entry.rows[0]
+                self._log.info("stream.refused", source=source, row=row, reason=describe(error))
             made.close()
             left()
         except asyncio.CancelledError:
