@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from seaway.call import screening
 from seaway.policy.call_policy import CallPolicy
 from seaway.policy.call_rules import CallRule, CallRules
 from seaway.policy.cpl.read import read_script
@@ -203,6 +204,15 @@ def test_a_policy_service(settings: ServiceSettings, answer: tuple[float, bytes 
     assert (form["METHOD"], form["PROTOCOL"], form["SOURCE_IP"]) == ("INVITE", "SIP", "10.0.0.20")
     if status == 504:
         assert len(here.core.events("policy.service.failed")) == 1
+
+
+def test_calls_beyond_those_that_may_wait_are_decided_by_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(screening, "_MAX_ASKED", 1)
+    here = site(CallPolicy(service=SERVICE))
+    here.core.policy = lambda form: (1000.0, None, "")  # it never answers in time
+    assert here.call("desk1@example.test").statuses[-1:] in ([], [100])
+    assert here.call("desk2@example.test").statuses[-1] == 504
+    assert here.core.events("policy.service.failed")[-1]["problem"] == "1 calls wait for it already"
 
 
 def test_a_caller_who_hangs_up_while_the_service_thinks() -> None:

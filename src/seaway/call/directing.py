@@ -147,7 +147,7 @@ class Directing:
         if context.cancelled or context.server.request is None:
             return False
         if script.rounds <= _MOST_ROUNDS:
-            screened = self._screening.further(script.run.ended(_outcome(search, late)), script.run, now)
+            screened = self._screening.further(script.run.ended(_outcome(search)), script.run, now)
             if screened is not None and screened.send is None:
                 return self._answered(context, screened, now)
             if screened is not None and screened.send is not None:
@@ -194,11 +194,9 @@ class _Script:
         return self._directing.further(self, search, now)
 
 
-def _outcome(search: Search, late: bool) -> Outcome:
+def _outcome(search: Search) -> Outcome:
     """How what was asked has ended, in the words of RFC 3880 §6.1."""
     statuses = search.statuses
-    if late:
-        return "noanswer"
     if any(each in _BUSY for each in statuses):
         return "busy"
     if any(300 <= each < 400 for each in statuses):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from seaway.core.sip.context import Context
 from seaway.policy.cpl.facts import CallFacts, Party
 from seaway.wire.errors import WireError
+from seaway.wire.sip.lexer import unquote
 from seaway.wire.sip.message import Request
 from seaway.wire.sip.nameaddr import parse_nameaddr
 from seaway.wire.sip.uri import SipUri, parse_uri
@@ -67,7 +68,10 @@ def _party_of_header(request: Request, name: bytes) -> Party:
         found = parse_nameaddr(value)
     except WireError:
         return _EMPTY
-    return party_of_uri(found.uri, (found.display or b"").decode("utf-8", "replace")[:_TEXT])
+    display = found.display or b""
+    if display.startswith(b'"'):
+        display = unquote(display)
+    return party_of_uri(found.uri, display.decode("utf-8", "replace")[:_TEXT])
 
 
 def _digits(number: bytes) -> str:
